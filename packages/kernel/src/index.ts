@@ -1,0 +1,6 @@
+export { assert, InvariantError, unreachable } from './assert.ts';
+export { messageOf, RegattaError } from './errors.ts';
+export { MinHeap } from './heap.ts';
+export { lengthOf, type Range, RangeSet } from './range.ts';
+export { mixSeed, Rng } from './rng.ts';
+export { median } from './stats.ts';

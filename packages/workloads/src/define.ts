@@ -1,0 +1,99 @@
+/**
+ * What a workload is, and the one way to write one: `defineWorkload({ ... })`.
+ *
+ * A workload is code with three parts: how many tasks its parameters ask for, what one task does, and how the results
+ * combine. Tasks know nothing of processes, threads or hosts; that is the point: the same code runs under every model.
+ *
+ * - W1: `run` is a function of (params, task, shared) alone, so that a task run twice gives one answer.
+ * - W2: `tasks` and `combine` run with the client, `run` and `shared` run in a host process. Neither the coordinator's
+ *   nor the agent's own process ever calls them.
+ */
+
+/** One parameter: what `--set name=value` may give. */
+export interface Parameter<T = unknown> {
+  /** Used when none is given; its type is the parameter's type. */
+  readonly default: T;
+  /** In plain words, for `regatta workloads` and `--help`. */
+  readonly description: string;
+  /** "ms", "bytes", "tasks", ...; empty where there is none. */
+  readonly unit?: string;
+  /** Bounds of a number, inclusive. */
+  readonly min?: number;
+  readonly max?: number;
+  /** A number that must be whole. */
+  readonly integer?: boolean;
+}
+
+// The least wide of types that still lets each parameter keep its own.
+type ParameterValue = number | string | boolean;
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** What a task may use of the place where it runs. */
+export interface TaskContext<Shared = undefined> {
+  /** The task's index, 0..N-1. */
+  readonly task: number;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Fires when the run is cancelled or the task's time is up. Tasks that wait should listen. */
+  readonly signal: AbortSignal;
+  /** What `shared` made, in this host process. */
+  readonly shared: Shared;
+}
+
+export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shared> {
+  /** How people name it: lower case and hyphens. */
+  readonly name: string;
+  /** `cpu`: a task computes. `io`: a task mostly waits. */
+  readonly kind: 'cpu' | 'io';
+  /** One line: what a task does, its inputs, its outputs. */
+  readonly summary: string;
+  readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
+  /** How many tasks these parameters ask for. */
+  tasks(params: P): number;
+  /**
+   * Data that all tasks of a run read and none writes, made once in each host process and seen by all its threads.
+   * Put it in a SharedArrayBuffer: anything else is copied into every thread.
+   */
+  shared?(params: P): Shared;
+  /** One task. What it returns must be structured-cloneable. */
+  run(params: P, context: TaskContext<Shared>): Result | Promise<Result>;
+  /**
+   * All results, in task order, into one. Failed tasks are left out. Reads the iterable once.
+   * What it returns is printed as JSON.
+   */
+  combine(results: Iterable<TaskResult<Result>>, params: P): Combined;
+  /** A file made of what `combine` returned, for `--out`: its bytes. */
+  file?(combined: Combined, params: P): Uint8Array;
+}
+
+export interface TaskResult<Result> {
+  readonly task: number;
+  readonly value: Result;
+}
+
+/** A workload whose own types are forgotten: what a registry holds. */
+// biome-ignore lint/suspicious/noExplicitAny: a registry holds workloads of every type; each is typed where it is written
+export type Workload = WorkloadDefinition<any, any, any, any>;
+
+type Widened<T> = T extends number ? number : T extends string ? string : T extends boolean ? boolean : never;
+
+/**
+ * Declares a workload; the types of parameters, results and shared data are inferred from it.
+ * @throws TypeError where the name is not lower case letters, digits and hyphens
+ */
+export function defineWorkload<
+  const Declared extends Readonly<Record<string, Parameter<ParameterValue>>>,
+  Result,
+  Combined,
+  Shared = undefined,
+>(
+  definition: Omit<
+    WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared>,
+    'parameters'
+  > & { readonly parameters: Declared },
+): WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared> {
+  if (!/^[a-z][a-z0-9-]*$/.test(definition.name)) {
+    throw new TypeError(`workload name ${JSON.stringify(definition.name)}: use lower case letters, digits and hyphens`);
+  }
+  return definition as never;
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// The `regatta` command.
+import { fileURLToPath } from 'node:url';
+import { launch } from './launch.mjs';
+
+launch([fileURLToPath(new URL('../services/coordinator/src/main.ts', import.meta.url)), ...process.argv.slice(2)]);
