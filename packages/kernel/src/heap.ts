@@ -15,6 +15,11 @@ export class MinHeap<T> {
     return this.#items[0];
   }
 
+  /** All items, in no set order. */
+  items(): readonly T[] {
+    return this.#items;
+  }
+
   push(item: T): void {
     const items = this.#items;
     let hole = items.length;

@@ -1,0 +1,72 @@
+/**
+ * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
+ * anything that follows from it is sent (persist before acknowledge).
+ */
+import type { Loss, Shape } from './events.ts';
+
+export type EndState = 'succeeded' | 'failed' | 'cancelled';
+
+export interface RunCounts {
+  readonly tasks: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly inFlight: number;
+  readonly pending: number;
+}
+
+export type IgnoreReason =
+  /** The node is unknown, or this is not its current incarnation. */
+  | 'stale-node'
+  /** The attempt has ended: it was lost, stopped or completed before. */
+  | 'fenced-attempt'
+  /** The report does not follow on from the one before. */
+  | 'out-of-order'
+  /** The report speaks of tasks that the attempt does not have. */
+  | 'malformed'
+  | 'unknown-run';
+
+export type Effect =
+  | { readonly kind: 'runStarted'; readonly runId: string }
+  | {
+      /** Send this chunk. `open` is set the first time this node hears of the run: send it the run's order first. */
+      readonly kind: 'assign';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly attemptId: number;
+      readonly runId: string;
+      readonly from: number;
+      readonly to: number;
+      readonly attempt: number;
+      readonly open: Shape | undefined;
+    }
+  /** Stop this attempt; the node answers with a report that ends it. */
+  | { readonly kind: 'cancel'; readonly nodeId: string; readonly incarnation: number; readonly attemptId: number }
+  /**
+   * Tasks [from, to) are committed with what the report in hand says of them, for ever (I2).
+   * Emitted in the step of that report only.
+   */
+  | { readonly kind: 'commit'; readonly runId: string; readonly from: number; readonly to: number }
+  /** These tasks have no result and are tried no more; `loss` where it is not the report's own failures that say why. */
+  | {
+      readonly kind: 'giveUp';
+      readonly runId: string;
+      readonly from: number;
+      readonly to: number;
+      readonly nodeId: string;
+      readonly attempt: number;
+      readonly loss: Loss | undefined;
+    }
+  | { readonly kind: 'retry'; readonly runId: string; readonly tasks: number; readonly because: 'failed' | 'lost' }
+  | {
+      readonly kind: 'runEnded';
+      readonly runId: string;
+      readonly state: EndState;
+      readonly reason: string;
+      readonly counts: RunCounts;
+      /** Nodes that hold something of the run. */
+      readonly nodes: readonly { readonly nodeId: string; readonly incarnation: number }[];
+    }
+  /** Send a `tick` at this time. Replaces the time asked for before. */
+  | { readonly kind: 'wake'; readonly at: number }
+  | { readonly kind: 'ignored'; readonly reason: IgnoreReason; readonly runId: string | undefined };

@@ -1,0 +1,38 @@
+/** One incarnation of one node-agent: what it offers and what it holds. */
+import type { NodeOffer } from './events.ts';
+import type { Run, Share } from './run.ts';
+import type { AttemptState } from './transitions.ts';
+
+/** One try at a chunk on one node. Tasks before `reported` are done. */
+export interface Attempt {
+  readonly id: number;
+  readonly run: Run;
+  readonly share: Share;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly nodeLosses: number;
+  readonly assignedAt: number;
+  reported: number;
+  state: AttemptState;
+}
+
+export class Node {
+  readonly offer: NodeOffer;
+  readonly workloads: ReadonlySet<string>;
+  readonly attempts = new Map<number, Attempt>();
+  /** Runs that this node has a part in. */
+  readonly runs = new Set<Run>();
+  /** Cores' worth of chunks held: 1 / concurrency each, as lanes of one thread share a core. */
+  load = 0;
+
+  constructor(offer: NodeOffer) {
+    this.offer = offer;
+    this.workloads = new Set(offer.workloads);
+  }
+
+  get id(): string {
+    return this.offer.id;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * One run: which of its tasks are committed, handed out or still to do, and who works on it.
+ * Holds ranges and chunks only; a run handed out in order costs the same at a thousand tasks and at a billion.
+ *
+ * Owns I1 (every task is in exactly one of: committed, in flight, pending), I2 and I3.
+ */
+import { assert, lengthOf, MinHeap, type Range, RangeSet } from '@regatta/kernel';
+import type { RunCounts } from './effects.ts';
+import type { RunPlan, Shape } from './events.ts';
+import type { Node } from './node.ts';
+import { nextRunState, type RunState } from './transitions.ts';
+
+/** Work to hand out, with its past. */
+export interface Chunk extends Range {
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** How often its tasks failed by their own doing. */
+  readonly failures: number;
+  /** How often it was lost with its node. */
+  readonly nodeLosses: number;
+}
+
+interface DelayedChunk extends Chunk {
+  readonly notBefore: number;
+}
+
+/** What one node does of one run. */
+export interface Share {
+  readonly node: Node;
+  /** With no zeros; fixed while the node keeps its incarnation. */
+  readonly shape: Shape;
+  readonly lanes: number;
+  attempts: number;
+  /** Tasks per ms and lane, smoothed; 0 while unknown. */
+  rate: number;
+  /** The node has been sent the run's order. */
+  opened: boolean;
+}
+
+export class Run {
+  readonly plan: RunPlan;
+  readonly submittedAt: number;
+  readonly deadlineAt: number;
+  readonly committed = new RangeSet();
+  readonly shares = new Map<string, Share>();
+  readonly retries = new MinHeap<DelayedChunk>((chunk) => chunk.notBefore);
+  state: RunState = 'waiting';
+  stopReason = '';
+  succeeded = 0;
+  failed = 0;
+  inFlight = 0;
+  attempts = 0;
+  /** Bytes of all results so far. */
+  resultBytes = 0;
+  /** Sums over `shares`: lanes, known rates, and how many are known. */
+  lanes = 0;
+  rateSum = 0;
+  rateCount = 0;
+  lastProgressAt: number;
+  #next = 0;
+  #retryTasks = 0;
+
+  constructor(plan: RunPlan, now: number) {
+    this.plan = plan;
+    this.submittedAt = now;
+    this.lastProgressAt = now;
+    this.deadlineAt = plan.deadlineMs > 0 ? now + plan.deadlineMs : Number.POSITIVE_INFINITY;
+  }
+
+  get id(): string {
+    return this.plan.runId;
+  }
+
+  get active(): boolean {
+    return this.state === 'waiting' || this.state === 'running';
+  }
+
+  /** Tasks that nobody holds. */
+  get pending(): number {
+    return this.plan.tasks - this.#next + this.#retryTasks;
+  }
+
+  /** The first task that was never handed out. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** When something can be handed out: now, later, or never. */
+  workAt(now: number): number {
+    if (!this.active) return Number.POSITIVE_INFINITY;
+    if (this.#next < this.plan.tasks) return now;
+    return this.retries.peek()?.notBefore ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes up to `size` tasks. What was tried before goes first: it is what the run may end up waiting for. */
+  take(size: number, now: number): Chunk {
+    const due = this.retries.peek();
+    if (due !== undefined && due.notBefore <= now) {
+      this.retries.pop();
+      const cut = Math.min(due.to, due.from + size);
+      if (cut < due.to) this.retries.push({ ...due, from: cut });
+      this.#retryTasks -= cut - due.from;
+      return { from: due.from, to: cut, attempt: due.attempt, failures: due.failures, nodeLosses: due.nodeLosses };
+    }
+    const from = this.#next;
+    assert(from < this.plan.tasks, 'took from a run with nothing to hand out');
+    this.#next = Math.min(this.plan.tasks, from + size);
+    return { from, to: this.#next, attempt: 1, failures: 0, nodeLosses: 0 };
+  }
+
+  /** Puts back what was taken. */
+  putBack(chunk: Chunk, notBefore: number): void {
+    this.retries.push({ ...chunk, notBefore });
+    this.#retryTasks += lengthOf(chunk);
+  }
+
+  /** Ends tasks for good; `failed` of them without a result. I2: none of them had ended before. */
+  commit(from: number, to: number, failed: number): void {
+    const fresh = this.committed.add(from, to);
+    assert(fresh.length === 1 && lengthOf(fresh[0]!) === to - from, `tasks ${from}..${to} committed twice (I2)`);
+    this.failed += failed;
+    this.succeeded += to - from - failed;
+  }
+
+  move(trigger: Parameters<typeof nextRunState>[1]): void {
+    this.state = nextRunState(this.state, trigger);
+  }
+
+  counts(): RunCounts {
+    const { succeeded, failed, inFlight } = this;
+    const ended = this.state === 'cancelled';
+    const pending = ended ? 0 : this.pending;
+    const cancelled = ended ? this.pending + inFlight : 0;
+    return { tasks: this.plan.tasks, succeeded, failed, cancelled, inFlight: ended ? 0 : inFlight, pending };
+  }
+
+  /** I3. Cheap: asserted in every step that touches the run. */
+  assertConservation(): void {
+    const { tasks, succeeded, failed, cancelled, inFlight, pending } = this.counts();
+    assert(
+      tasks === succeeded + failed + cancelled + inFlight + pending,
+      `run ${this.id}: ${tasks} tasks, but ${succeeded} + ${failed} + ${cancelled} + ${inFlight} + ${pending} (I3)`,
+    );
+    assert(this.committed.size === succeeded + failed, `run ${this.id}: commits and counts differ (I2)`);
+  }
+}
