@@ -62,8 +62,11 @@ export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shar
    * What it returns is printed as JSON.
    */
   combine(results: Iterable<TaskResult<Result>>, params: P): Combined;
-  /** A file made of what `combine` returned, for `--out`: its bytes. */
-  file?(combined: Combined, params: P): Uint8Array;
+  /**
+   * A file made of the same results, for `--out`: its bytes. For what does not suit JSON, such as an image.
+   * Reads the iterable once; `combine` has had one of its own.
+   */
+  file?(results: Iterable<TaskResult<Result>>, params: P): Uint8Array;
 }
 
 export interface TaskResult<Result> {

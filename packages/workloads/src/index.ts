@@ -1,3 +1,4 @@
+export { builtinWorkloads, findWorkload } from './builtin/index.ts';
 export {
   defineWorkload,
   type Parameter,
@@ -6,5 +7,6 @@ export {
   type TaskResult,
   type Workload,
 } from './define.ts';
+export { digestValues } from './digest.ts';
 export { decodeValue, encodeValue, pack, packCount, slicePack, unpack } from './pack.ts';
 export { resolveParameters } from './params.ts';

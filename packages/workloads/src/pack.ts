@@ -4,7 +4,8 @@
  * A pack is `u32 count`, `u32 end[count]` (offsets past the table), then the values. All little-endian. Everything
  * between a lane and the client carries packs unopened, or cuts them by index; nobody decodes what they do not read.
  *
- * - P1: one value's bytes depend on the value alone, not on its neighbours: digests do not change with chunk sizes.
+ * - P1: one value can be decoded alone. Its bytes are not a fingerprint, though: equal values may encode differently
+ *   (see digest.ts).
  * - P2: an empty entry stands for a task with no result (it failed).
  */
 import { deserialize, serialize } from 'node:v8';

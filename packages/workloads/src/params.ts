@@ -29,14 +29,17 @@ function valueFor(workload: string, name: string, parameter: Parameter, raw: unk
     case 'boolean':
       if (raw === true || raw === 'true') return true;
       if (raw === false || raw === 'false') return false;
-      throw bad(`${workload}: ${name} is ${JSON.stringify(raw)}; give true or false`);
+      throw bad(`${workload}: ${name} is ${shown(raw)}; give true or false`);
     default:
       return String(raw);
   }
 }
 
+// Any other underscore makes it no number: `--set n=_` is a slip, not 0.
+const BETWEEN_DIGITS = /(?<=\d)_(?=\d)/g;
+
 function numberOf(workload: string, name: string, parameter: Parameter, raw: unknown): number {
-  const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw.replaceAll('_', '')) : raw;
+  const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw.replaceAll(BETWEEN_DIGITS, '')) : raw;
   const what = parameter.integer ? 'a whole number' : 'a number';
   const low = parameter.min === undefined ? '' : ` from ${parameter.min}`;
   const high = parameter.max === undefined ? '' : ` to ${parameter.max}`;
@@ -46,8 +49,12 @@ function numberOf(workload: string, name: string, parameter: Parameter, raw: unk
     (!parameter.integer || Number.isSafeInteger(value)) &&
     value >= (parameter.min ?? Number.NEGATIVE_INFINITY) &&
     value <= (parameter.max ?? Number.POSITIVE_INFINITY);
-  if (!fits) throw bad(`${workload}: ${name} is ${JSON.stringify(raw)}; give ${what}${low}${high}`);
+  if (!fits) throw bad(`${workload}: ${name} is ${shown(raw)}; give ${what}${low}${high}`);
   return value;
 }
+
+/** As JSON, but for NaN and bigints, which JSON would hide or refuse. */
+const shown = (raw: unknown): string =>
+  typeof raw === 'number' || typeof raw === 'bigint' ? String(raw) : JSON.stringify(raw);
 
 const bad = (message: string): RegattaError<'BAD_PARAMETER'> => new RegattaError('BAD_PARAMETER', message);

@@ -176,6 +176,10 @@ export interface Timing {
   hostRssBytes: number;
   /** The longest that the event loop beside the work was blocked since the last outcome. */
   stallMs: number;
+  /** Wall time of the lane over [from, to), the runner's own overhead included. */
+  laneMs: number;
+  /** As in Heartbeat, at most a moment old. */
+  throttledMs: number;
 }
 
 function createBaseConnectRequest(): ConnectRequest {
@@ -2097,6 +2101,8 @@ function createBaseTiming(): Timing {
     host: 0,
     hostRssBytes: 0,
     stallMs: 0,
+    laneMs: 0,
+    throttledMs: 0,
   };
 }
 
@@ -2131,6 +2137,12 @@ export const Timing: MessageFns<Timing> = {
     }
     if (message.stallMs !== 0) {
       writer.uint32(81).double(message.stallMs);
+    }
+    if (message.laneMs !== 0) {
+      writer.uint32(89).double(message.laneMs);
+    }
+    if (message.throttledMs !== 0) {
+      writer.uint32(97).double(message.throttledMs);
     }
     return writer;
   },
@@ -2228,6 +2240,22 @@ export const Timing: MessageFns<Timing> = {
             message.stallMs = reader.double();
             continue;
           }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.laneMs = reader.double();
+            continue;
+          }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.throttledMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2284,6 +2312,16 @@ export const Timing: MessageFns<Timing> = {
         : isSet(object.stall_ms)
         ? globalThis.Number(object.stall_ms)
         : 0,
+      laneMs: isSet(object.laneMs)
+        ? globalThis.Number(object.laneMs)
+        : isSet(object.lane_ms)
+        ? globalThis.Number(object.lane_ms)
+        : 0,
+      throttledMs: isSet(object.throttledMs)
+        ? globalThis.Number(object.throttledMs)
+        : isSet(object.throttled_ms)
+        ? globalThis.Number(object.throttled_ms)
+        : 0,
     };
   },
 
@@ -2319,6 +2357,12 @@ export const Timing: MessageFns<Timing> = {
     if (message.stallMs !== 0) {
       obj.stallMs = floatToJson(message.stallMs);
     }
+    if (message.laneMs !== 0) {
+      obj.laneMs = floatToJson(message.laneMs);
+    }
+    if (message.throttledMs !== 0) {
+      obj.throttledMs = floatToJson(message.throttledMs);
+    }
     return obj;
   },
 
@@ -2337,6 +2381,8 @@ export const Timing: MessageFns<Timing> = {
     message.host = object.host ?? 0;
     message.hostRssBytes = object.hostRssBytes ?? 0;
     message.stallMs = object.stallMs ?? 0;
+    message.laneMs = object.laneMs ?? 0;
+    message.throttledMs = object.throttledMs ?? 0;
     return message;
   },
 };

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Parameter } from '../define.ts';
+import { decodeValue, encodeValue } from '../pack.ts';
+import { resolveParameters } from '../params.ts';
+import { runSerially } from '../serially.ts';
+import { builtinWorkloads, findWorkload } from './index.ts';
+
+// Small enough for a unit test; whatever is not named here keeps its default.
+const small: Record<string, Record<string, number>> = {
+  'number-cruncher': { count: 4, n: 1000 },
+  'sum-list': { length: 1000, pieces: 7 },
+  mandelbrot: { width: 40, height: 30, maxIterations: 50 },
+  synthetic: { count: 5, cpuMs: 0.1, bytes: 10 },
+  noop: { count: 10 },
+};
+
+describe('the built-in workloads', () => {
+  it('are found by name', () => {
+    for (const workload of builtinWorkloads) assert.equal(findWorkload(workload.name), workload);
+    assert.equal(findWorkload('nonesuch'), undefined);
+  });
+
+  it('have names of their own', () => {
+    assert.equal(new Set(builtinWorkloads.map(({ name }) => name)).size, builtinWorkloads.length);
+  });
+});
+
+for (const workload of builtinWorkloads) {
+  describe(`the built-in workload ${workload.name}`, () => {
+    it('runs as it is, with no parameter given', () => {
+      assert.ok(workload.tasks(resolveParameters(workload, {})) > 0);
+    });
+
+    it('says in words what it does and what each parameter is', () => {
+      assert.ok(workload.summary);
+      const declared: readonly Parameter[] = Object.values(workload.parameters);
+      for (const { description } of declared) assert.ok(description);
+    });
+
+    it('gives results that survive the wire', async () => {
+      const { results } = await runSerially(workload, small[workload.name]);
+      for (const { value } of results) assert.deepEqual(decodeValue(encodeValue(value)), value);
+    });
+
+    it('gives the same results a second time (W1)', async () => {
+      const once = await runSerially(workload, small[workload.name]);
+      const again = await runSerially(workload, small[workload.name]);
+      assert.deepEqual(again.results, once.results);
+    });
+
+    it('combines into something short that JSON can print', async () => {
+      const { combined } = await runSerially(workload, small[workload.name]);
+      assert.deepEqual(JSON.parse(JSON.stringify(combined)), combined);
+      assert.ok(JSON.stringify(combined).length < 1000);
+    });
+
+    it('combines even if every task failed', () => {
+      const params = resolveParameters(workload, small[workload.name] ?? {});
+      assert.equal(typeof JSON.stringify(workload.combine([], params)), 'string');
+      if (workload.file) assert.ok(workload.file([], params).byteLength > 0);
+    });
+  });
+}

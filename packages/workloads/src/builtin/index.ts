@@ -1,0 +1,12 @@
+import type { Workload } from '../define.ts';
+import { mandelbrot } from './mandelbrot.ts';
+import { noop } from './noop.ts';
+import { numberCruncher } from './number-cruncher.ts';
+import { sumList } from './sum-list.ts';
+import { synthetic } from './synthetic.ts';
+
+/** What Regatta can run with no code of yours, in the order that they are listed in. */
+export const builtinWorkloads: readonly Workload[] = [numberCruncher, sumList, mandelbrot, synthetic, noop];
+
+export const findWorkload = (name: string): Workload | undefined =>
+  builtinWorkloads.find((workload) => workload.name === name);

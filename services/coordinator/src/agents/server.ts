@@ -1,0 +1,108 @@
+/**
+ * The gRPC service that nodes dial. Turns a stream into an introduction, outcomes and, at its end, a loss.
+ *
+ * - A1: a node is lost when its stream ends or when nothing came over it for a lease's time, whichever is first.
+ * - A2: what a peer sends is checked; a peer that makes no sense is refused with a reason and costs nobody else.
+ */
+import { messageOf } from '@regatta/kernel';
+import type { ConnectRequest, Hello, NodeLinkServiceServer } from '@regatta/proto/node';
+import { negotiate, protocol } from '@regatta/proto/version';
+import type { Logger } from 'pino';
+import type { Engine } from '../engine/engine.ts';
+import { limits } from '../engine/limits.ts';
+import { introductionOf, outcomeOf } from './codec.ts';
+import { type NodeStream, StreamPort } from './port.ts';
+
+export function nodeLinkService(engine: Engine, log: Logger): NodeLinkServiceServer {
+  return { connect: (stream) => void new Connection(stream, engine, log) };
+}
+
+class Connection {
+  readonly #stream: NodeStream;
+  readonly #engine: Engine;
+  readonly #log: Logger;
+  readonly #port: StreamPort;
+  #node: { readonly id: string; readonly incarnation: number } | undefined;
+  #heardAt = performance.now();
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(stream: NodeStream, engine: Engine, log: Logger) {
+    this.#stream = stream;
+    this.#engine = engine;
+    this.#log = log;
+    this.#port = new StreamPort(stream);
+    this.#watch = setInterval(() => this.#checkLease(), limits.leaseMs / 10);
+    stream.on('data', (request: ConnectRequest) => this.#heard(request));
+    stream.on('error', (error) => this.#over(error.message));
+    stream.on('cancelled', () => this.#over('its connection ended'));
+    stream.on('end', () => this.#over('it closed the link'));
+  }
+
+  #heard({ frame }: ConnectRequest): void {
+    this.#heardAt = performance.now();
+    try {
+      if (this.#node === undefined) {
+        if (frame?.$case !== 'hello') throw new Error('the first frame must be a hello');
+        return this.#welcome(frame.value);
+      }
+      const { id, incarnation } = this.#node;
+      if (frame?.$case === 'report') {
+        for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
+      } else if (frame?.$case === 'heartbeat') {
+        this.#engine.beat(id, incarnation, frame.value);
+        this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
+      }
+    } catch (thrown) {
+      this.#refuse('BAD_FRAME', messageOf(thrown));
+    }
+  }
+
+  #welcome(hello: Hello): void {
+    const version = negotiate({ min: hello.protocolMin, max: hello.protocolMax });
+    if (version === undefined) {
+      const theirs = `${hello.protocolMin} to ${hello.protocolMax}`;
+      const ours = `${protocol.min} to ${protocol.max}`;
+      const older = hello.protocolMax < protocol.min ? 'node-agent' : 'coordinator';
+      const message = `it speaks link protocol ${theirs}, this coordinator ${ours}; upgrade the ${older}`;
+      return this.#refuse('PROTOCOL_VERSION', message);
+    }
+    const introduction = introductionOf(hello, this.#stream.getPeer());
+    const { nodeId, pid } = introduction;
+    const namesake = this.#engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state === 'alive');
+    if (namesake !== undefined && namesake.introduction.pid !== pid) {
+      const { address } = namesake.introduction;
+      return this.#refuse(
+        'NAME_TAKEN',
+        `a node named ${nodeId} is connected from ${address}; give this one another --id`,
+      );
+    }
+    const incarnation = this.#engine.join(introduction, this.#port);
+    this.#node = { id: nodeId, incarnation };
+    const { heartbeatMs, leaseMs } = limits;
+    const value = { protocol: version, incarnation, heartbeatMs, leaseMs };
+    this.#stream.write({ frame: { $case: 'welcome', value } });
+    this.#log.info({ node: nodeId, incarnation, cores: introduction.machine.cores }, 'node joined');
+  }
+
+  #refuse(code: string, message: string): void {
+    this.#log.warn({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
+    this.#stream.write({ frame: { $case: 'refusal', value: { code, message } } });
+    this.#over(`it was refused: ${message}`);
+  }
+
+  #checkLease(): void {
+    const silentMs = performance.now() - this.#heardAt;
+    if (this.#node === undefined && silentMs > limits.helloMsMax) this.#over('it said no hello');
+    else if (silentMs > limits.leaseMs) this.#over(`nothing came from it for ${Math.round(silentMs)} ms`);
+  }
+
+  #over(reason: string): void {
+    clearInterval(this.#watch);
+    this.#port.end();
+    if (this.#node === undefined) return;
+    const { id, incarnation } = this.#node;
+    this.#node = undefined;
+    this.#log.info({ node: id, incarnation }, `node lost: ${reason}`);
+    this.#engine.lost(id, incarnation, reason);
+  }
+}

@@ -1,0 +1,120 @@
+/** The coordinator, as the CLI calls it. Raw gRPC errors end here: what leaves is a RegattaError in one line. */
+import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { RegattaError } from '@regatta/kernel';
+import { ControlServiceClient } from '@regatta/proto/control';
+import type { RunState } from '@regatta/scheduler';
+import { nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
+import type { NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
+
+const ANSWER_MS_MAX = 5_000;
+const MESSAGE_BYTES_MAX = 67_108_864;
+
+export class Client {
+  readonly address: string;
+  readonly #stub: ControlServiceClient;
+
+  /** Connects at the first call. */
+  constructor(address: string) {
+    this.address = address;
+    this.#stub = new ControlServiceClient(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    });
+  }
+
+  async submit(spec: RunSpec): Promise<string> {
+    return (await this.#unary('submitRun', { spec: wireSpecOf(spec) })).runId;
+  }
+
+  async run(runId: string): Promise<RunView> {
+    return runViewOf((await this.#unary('getRun', { runId })).run!);
+  }
+
+  async runs(limit: number): Promise<RunView[]> {
+    return (await this.#unary('listRuns', { limit })).runs.map(runViewOf);
+  }
+
+  async cancel(runId: string, reason: string): Promise<boolean> {
+    return (await this.#unary('cancelRun', { runId, reason })).cancelling;
+  }
+
+  async nodes(): Promise<NodeView[]> {
+    return (await this.#unary('listNodes', {})).nodes.map(nodeViewOf);
+  }
+
+  async workloads(): Promise<WorkloadView[]> {
+    return (await this.#unary('listWorkloads', {})).workloads.map(workloadViewOf);
+  }
+
+  async explain(runId: string): Promise<{ state: RunState; reasons: ReasonView[] }> {
+    const { state, reasons } = await this.#unary('explainRun', { runId });
+    return { state: runStateOf(state), reasons };
+  }
+
+  /** The run now, then as it changes, until it has ended. */
+  async *watch(runId: string): AsyncIterable<RunView> {
+    for await (const { run } of this.#stream(this.#stub.watchRun({ runId }))) yield runViewOf(run!);
+  }
+
+  /** Results as they are committed, until the run has ended; parts in any order, each once. */
+  async *results(runId: string): AsyncIterable<ResultPart> {
+    yield* this.#stream(this.#stub.streamResults({ runId }));
+  }
+
+  close(): void {
+    this.#stub.close();
+  }
+
+  #unary<M extends UnaryMethod>(method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
+    return new Promise((resolve, reject) => {
+      const call = this.#stub[method].bind(this.#stub) as unknown as UnaryCall<M>;
+      call(request, new Metadata(), { deadline: Date.now() + ANSWER_MS_MAX }, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(explainError(error, this.address));
+      });
+    });
+  }
+
+  async *#stream<T>(stream: ClientReadableStream<T>): AsyncIterable<T> {
+    try {
+      for await (const message of stream) yield message as T;
+    } catch (thrown) {
+      throw explainError(thrown as ServiceError, this.address);
+    } finally {
+      stream.cancel();
+    }
+  }
+}
+
+type UnaryMethod = 'submitRun' | 'getRun' | 'listRuns' | 'cancelRun' | 'listNodes' | 'listWorkloads' | 'explainRun';
+type RequestOf<M extends UnaryMethod> = Parameters<ControlServiceClient[M]>[0];
+type ResponseOf<M extends UnaryMethod> =
+  Parameters<ControlServiceClient[M]> extends [...unknown[], (error: never, response: infer R) => void] ? R : never;
+type UnaryCall<M extends UnaryMethod> = (
+  request: RequestOf<M>,
+  metadata: Metadata,
+  options: { deadline: number },
+  callback: (error: ServiceError | null, response: ResponseOf<M>) => void,
+) => void;
+
+function explainError(error: ServiceError, address: string): RegattaError {
+  const mend = 'check --coordinator, or start a cluster with regatta up';
+  switch (error.code) {
+    case status.NOT_FOUND:
+    case status.INVALID_ARGUMENT:
+    case status.DATA_LOSS:
+      return new RegattaError('REFUSED', error.details);
+    case status.UNAVAILABLE:
+      return new RegattaError(
+        'UNREACHABLE',
+        `no coordinator answers at ${address} (${firstLine(error.details)}); ${mend}`,
+      );
+    case status.DEADLINE_EXCEEDED:
+      return new RegattaError('UNREACHABLE', `${address} did not answer in ${ANSWER_MS_MAX} ms; ${mend}`);
+    case status.UNIMPLEMENTED:
+      return new RegattaError('UNREACHABLE', `${address} is a gRPC server but no Regatta coordinator; ${mend}`);
+    default:
+      return new RegattaError('UNREACHABLE', `${address} failed: ${firstLine(error.details || error.message)}`);
+  }
+}
+
+const firstLine = (text: string): string => text.split('\n')[0] ?? '';

@@ -1,0 +1,102 @@
+/** up, down, status, serve: the cluster on this machine. */
+import { type Command, Option } from 'commander';
+import { AGENTS_DEFAULT, down, findCluster, up } from '../../embedded/cluster.ts';
+import { readState, stateDirectory } from '../../embedded/state.ts';
+import { exitCode } from '../exit.ts';
+import { clusterCommand, example, jsonOption, listenAddress, wholeNumber } from '../options.ts';
+import { print, printJson } from '../output.ts';
+import { type ClusterOptions, withCluster } from '../session.ts';
+import type { NodeView } from '../views.ts';
+import { nodesTable } from './nodes.ts';
+
+const AGENTS_MAX = 64;
+const LISTEN_DEFAULT = '127.0.0.1:7420';
+
+const listenOption = (): Option =>
+  new Option('--listen <host:port>', 'where the coordinator listens; port 0 for any free one')
+    .env('REGATTA_LISTEN')
+    .argParser(listenAddress);
+
+export function addClusterCommands(program: Command): void {
+  addUp(program);
+  addDown(program);
+  addStatus(program);
+  addServe(program);
+}
+
+function addUp(program: Command): void {
+  const command = program
+    .command('up')
+    .description('start a cluster on this machine: a coordinator and node-agents')
+    .option('--agents <n>', 'node-agents to start', wholeNumber(1, AGENTS_MAX), AGENTS_DEFAULT)
+    .addOption(listenOption().default('127.0.0.1:0'))
+    .addOption(jsonOption())
+    .action(async ({ agents, listen, json }: { agents: number; listen: string; json?: boolean }) => {
+      const state = await up(listen, agents);
+      await withCluster({ coordinator: state.address }, async (client) => {
+        const nodes = await client.nodes();
+        if (json) printJson(statusObject(state.coordinator.pid, state.address, nodes));
+        else print(`Cluster up at ${state.address} with ${nodes.length} nodes; logs in ${stateDirectory()}`);
+      });
+    });
+  example(command, 'regatta up --agents 2');
+}
+
+function addDown(program: Command): void {
+  const command = program
+    .command('down')
+    .description('end the cluster that up started')
+    .addOption(jsonOption())
+    .action(async ({ json }: { json?: boolean }) => {
+      const ended = await down();
+      if (json) printJson({ ended: ended !== undefined, address: ended?.address ?? null });
+      else print(ended === undefined ? 'No cluster was up.' : `Cluster at ${ended.address} ended.`);
+    });
+  example(command, 'regatta down');
+}
+
+function addStatus(program: Command): void {
+  const command = clusterCommand(program.command('status'))
+    .description('how the cluster stands: coordinator and nodes')
+    .action(async (options: ClusterOptions & { json?: boolean }) => {
+      if (options.coordinator === undefined && findCluster() === undefined && readState() !== undefined) {
+        process.stderr.write('The coordinator that up started is gone; regatta down clears what is left of it.\n');
+      }
+      await withCluster(options, async (client) => {
+        const nodes = await client.nodes();
+        const own = findCluster();
+        const pid = own?.address === client.address ? own.coordinator.pid : null;
+        if (options.json) return printJson(statusObject(pid, client.address, nodes));
+        print(`Coordinator at ${client.address}${pid === null ? '' : `, pid ${pid}`}`);
+        print(nodesTable(nodes));
+      });
+    });
+  example(command, 'regatta status --json');
+}
+
+function addServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .description('run a coordinator in the foreground, for node-agents on other hosts to dial')
+    .addOption(listenOption().default(LISTEN_DEFAULT))
+    .addOption(
+      new Option('--log-level <level>', 'what to log')
+        .env('REGATTA_LOG_LEVEL')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
+    .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
+    .action(async (options: { listen: string; logLevel: string; endsWithParent?: boolean }) => {
+      const { serve } = await import('../../serve.ts');
+      await serve({ ...options, endsWithParent: options.endsWithParent === true });
+      process.exitCode = exitCode.succeeded;
+    });
+  example(command, 'regatta serve --listen 127.0.0.1:7420');
+}
+
+function statusObject(pid: number | null, address: string, nodes: readonly NodeView[]): object {
+  return {
+    coordinator: { pid, address },
+    nodes: nodes.map(({ id, pid, state, cores, quota, lanes }) => ({ id, pid, state, cores, quota, lanes })),
+  };
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
+import { exitCode } from '../exit.ts';
+import { clusterCommand, example, setting, wholeNumber } from '../options.ts';
+import { print, printJson } from '../output.ts';
+import { raceText } from '../render/race.ts';
+import { type ClusterOptions, withAnyCluster } from '../session.ts';
+
+interface Options extends ClusterOptions {
+  readonly json?: boolean;
+  readonly set?: Readonly<Record<string, string>>;
+  readonly repeat: number;
+  readonly concurrency?: number;
+}
+
+export function addRaceCommand(program: Command, interrupted: AbortSignal): void {
+  const command = clusterCommand(program.command('race'))
+    .argument('<workload>', 'see regatta workloads')
+    .description('run a workload under every model and say which fits')
+    .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting)
+    .option('--repeat <n>', 'measured runs of each entry', wholeNumber(1, 100), RACE_REPEATS_DEFAULT)
+    .option('--concurrency <n>', 'tasks in flight a thread, for async and hybrid', wholeNumber(1, 65_536))
+    .action(async (name: string, options: Options) => {
+      process.exitCode = await withAnyCluster(options, async (client) => {
+        const result = await race(client, name, options, interrupted);
+        if (options.json) printJson(result);
+        else print(raceText(result));
+        return result.verdict === null ? exitCode.taskFailed : exitCode.succeeded;
+      });
+    });
+  example(command, 'regatta race number-cruncher', 'regatta race mandelbrot --set width=1280 --set height=960 --json');
+}

@@ -1,0 +1,57 @@
+/** How commands end: exit codes, and what is said to whom. */
+import { RegattaError } from '@regatta/kernel';
+
+export const exitCode = {
+  succeeded: 0,
+  taskFailed: 1,
+  badUsage: 2,
+  unreachable: 3,
+  interrupted: 130,
+} as const;
+
+const UNREACHABLE_CODES = new Set(['UNREACHABLE', 'NO_CLUSTER', 'START_FAILED', 'CANNOT_LISTEN']);
+
+/** One line for what the person can mend, a stack for what is our own fault. @returns the exit code */
+export function reportError(thrown: unknown): number {
+  if (thrown instanceof Interrupted) return exitCode.interrupted;
+  if (thrown instanceof RegattaError) {
+    process.stderr.write(`regatta: ${thrown.message}\n`);
+    return UNREACHABLE_CODES.has(thrown.code) ? exitCode.unreachable : exitCode.badUsage;
+  }
+  process.stderr.write(`regatta: this is a bug: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
+  return exitCode.taskFailed;
+}
+
+/** Thrown out of what was going on when the person wants it to end. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+}
+
+/**
+ * Fires at the first Ctrl-C (or the like); the command then cleans up. At the second, impatient one, `onSecond` is
+ * called.
+ */
+export function interruption(onSecond: () => void): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) onSecond();
+      else interrupted.abort(new Interrupted());
+    });
+  }
+  return interrupted.signal;
+}
+
+/** Rejects with Interrupted when the signal fires before the promise settles. */
+export async function unlessInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const onAbort = (): void => aborted.reject(new Interrupted());
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,45 @@
+/** Submits a run and follows it to its end, stopping it when the person wants that. */
+import type { Client } from './client.ts';
+import { unlessInterrupted } from './exit.ts';
+import { startProgress } from './render/progress.ts';
+import { hasEnded, type RunSpec, type RunView } from './views.ts';
+
+/**
+ * Follows the run until it has ended, with progress on stderr. When `interrupted` fires the run is cancelled, and
+ * followed on until its nodes have let go of it.
+ */
+export async function follow(client: Client, runId: string, title: string, interrupted: AbortSignal): Promise<RunView> {
+  const cancel = (): void => void client.cancel(runId, 'interrupted from the keyboard').catch(() => {});
+  if (interrupted.aborted) cancel();
+  interrupted.addEventListener('abort', cancel);
+  try {
+    return await watchToEnd(client, runId, title);
+  } finally {
+    interrupted.removeEventListener('abort', cancel);
+  }
+}
+
+/** Follows the run without ever touching it. */
+export async function watchToEnd(client: Client, runId: string, title: string): Promise<RunView> {
+  const progress = startProgress(title);
+  let last: RunView | undefined;
+  try {
+    for await (const run of client.watch(runId)) {
+      last = run;
+      progress.update(run.succeeded + run.failed + run.cancelled, run.spec.tasks);
+    }
+  } finally {
+    progress.finish();
+  }
+  return last !== undefined && hasEnded(last) ? last : client.run(runId);
+}
+
+export async function submitAndFollow(
+  client: Client,
+  spec: RunSpec,
+  title: string,
+  interrupted: AbortSignal,
+): Promise<RunView> {
+  const runId = await unlessInterrupted(client.submit(spec), interrupted);
+  return follow(client, runId, title, interrupted);
+}

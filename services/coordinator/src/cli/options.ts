@@ -1,0 +1,55 @@
+/** How option values are read: one parser a kind, each with an error that says what to give. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** A whole number within bounds; digits may be grouped with underscores. */
+export const wholeNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = /^-?[0-9_]+$|^-?\d+e\d+$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+  };
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DURATION_MS_MAX = 2 ** 31 - 1;
+
+/** "500ms", "5s", "1.5m", "2h"; a bare number is seconds. @returns ms */
+export function duration(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  const ms = Number(number) * UNITS_MS[unit ?? 's']!;
+  if (ms > 0 && ms <= DURATION_MS_MAX) return ms;
+  throw new InvalidArgumentError('Give a time such as 500ms, 5s, 2m or 1h, up to 24 days.');
+}
+
+export function hostAndPort(text: string): string {
+  const port = Number(/^.+:(\d{1,5})$/.exec(text)?.[1]);
+  if (port >= 1 && port <= 65_535) return text;
+  throw new InvalidArgumentError('Give HOST:PORT, with a port from 1 to 65535.');
+}
+
+export const listenAddress = (text: string): string => (/^.+:0$/.test(text) ? text : hostAndPort(text));
+
+/** Gathers `--set name=value`, given any number of times. */
+export function setting(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('Give name=value, for example --set count=100.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+export const coordinatorOption = (): Option =>
+  new Option('--coordinator <host:port>', 'the coordinator to talk to')
+    .env('REGATTA_COORDINATOR')
+    .argParser(hostAndPort);
+
+export const jsonOption = (): Option => new Option('--json', 'print one JSON object, and nothing else, on stdout');
+
+/** Options that every command with a cluster has. */
+export const clusterCommand = (command: Command): Command =>
+  command.addOption(coordinatorOption()).addOption(jsonOption());
+
+/** Help's last words. */
+export const example = (command: Command, ...lines: string[]): Command =>
+  command.addHelpText(
+    'after',
+    `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+  );

@@ -1,0 +1,28 @@
+/** The `regatta` command: every subcommand, wired up. */
+import { Command } from 'commander';
+import { addClusterCommands } from './commands/cluster.ts';
+import { addDemoCommand } from './commands/demo.ts';
+import { addNodesCommand } from './commands/nodes.ts';
+import { addRaceCommand } from './commands/race.ts';
+import { addRunCommand } from './commands/run.ts';
+import { addRunsCommands } from './commands/runs.ts';
+import { addWorkloadsCommand } from './commands/workloads.ts';
+import { exitCode } from './exit.ts';
+
+export function buildProgram(version: string, interrupted: AbortSignal): Command {
+  const program = new Command('regatta')
+    .description('Race the concurrency models on real hosts, and run the work under the one that wins')
+    .version(version)
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'regatta: ')) })
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCode.succeeded : exitCode.badUsage));
+  addDemoCommand(program, interrupted);
+  addRaceCommand(program, interrupted);
+  addRunCommand(program, interrupted);
+  addRunsCommands(program);
+  addNodesCommand(program);
+  addWorkloadsCommand(program);
+  addClusterCommands(program);
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return program;
+}

@@ -1,0 +1,63 @@
+/** One run, in words and in JSON. */
+import type { FailureView, RunView } from '../views.ts';
+import { bytes, milliseconds, plural, rate } from './format.ts';
+
+const FAILURES_SHOWN = 5;
+
+/** The object that `run --json` prints; without results where none are given. */
+export function runObject(run: RunView, result?: { readonly value: unknown }): object {
+  const { runId, state, succeeded, failed, cancelled, wallMs, spec } = run;
+  return {
+    runId,
+    ...(result === undefined && { workload: spec.workload, model: spec.model, submittedAt: iso(run.submittedAtMs) }),
+    state,
+    ...(run.reason !== '' && { reason: run.reason }),
+    tasks: spec.tasks,
+    succeeded,
+    failed,
+    cancelled,
+    wallMs,
+    ...(result !== undefined && { result: result.value }),
+    failures: run.failures,
+  };
+}
+
+/** How it went, in a line or two. */
+export function runSummary(run: RunView): string {
+  const { spec, accounting: a, wallMs } = run;
+  const ended = run.succeeded + run.failed;
+  const where = a.nodes.map(({ node, shape }) => `${node} at ${shape.processes}×${shape.threads}×${shape.concurrency}`);
+  const asides = [
+    a.lostAttempts > 0 ? `${plural(a.lostAttempts, 'attempt')} lost and tried again` : '',
+    a.taskRetries > 0 ? `${plural(a.taskRetries, 'task')} tried again` : '',
+    a.throttledMs > 0 ? `its nodes were throttled for ${milliseconds(a.throttledMs)}` : '',
+  ].filter((aside) => aside !== '');
+  return [
+    `${run.runId}: ${stateText(run)}, ${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
+    `  ${spec.model} on ${where.join(', ') || 'no node'}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
+    ...asides.map((aside) => `  ${aside}`),
+  ].join('\n');
+}
+
+function stateText({ state, reason, succeeded, failed, cancelled }: RunView): string {
+  if (state === 'succeeded') return 'succeeded';
+  const parts = [`${succeeded} succeeded`, `${failed} failed`, `${cancelled} cancelled`].join(', ');
+  return `${state}${reason === '' ? '' : ` (${reason})`}: ${parts}`;
+}
+
+/** The first failures, each with its cause. */
+export function failureText(run: RunView): string {
+  const lines = run.failures.slice(0, FAILURES_SHOWN).map(oneFailure);
+  const more = run.failed - lines.length;
+  if (more > 0) lines.push(`  and ${plural(more, 'more failure')}: regatta show ${run.runId} --json`);
+  return lines.join('\n');
+}
+
+function oneFailure({ task, node, attempt, code, message, stack, stderrTail }: FailureView): string {
+  const head = `  task ${task} on ${node}, attempt ${attempt}: ${code}: ${message}`;
+  const frames = stack.split('\n').slice(1, 4);
+  const tail = stderrTail.trim().split('\n').slice(-3).filter(Boolean);
+  return [head, ...frames, ...tail.map((line) => `      | ${line}`)].join('\n');
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

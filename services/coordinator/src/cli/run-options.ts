@@ -1,0 +1,96 @@
+/** The options that say what to run and how, and the run they ask for. */
+import { RegattaError } from '@regatta/kernel';
+import { policyNames, limits as schedulerLimits } from '@regatta/scheduler';
+import { builtinWorkloads, findWorkload, type Parameters, resolveParameters, type Workload } from '@regatta/workloads';
+import { type Command, Option } from 'commander';
+import { limits } from '../engine/limits.ts';
+import { defaultModel, type ModelName, modelNames, shapeOf } from './models.ts';
+import { duration, setting, wholeNumber } from './options.ts';
+import type { RunSpec } from './views.ts';
+
+export interface RunOptions {
+  readonly model?: ModelName;
+  readonly processes?: number;
+  readonly threads?: number;
+  readonly concurrency?: number;
+  readonly nodes?: number;
+  readonly policy: string;
+  readonly chunk?: number;
+  readonly retries: number;
+  /** Of a task, in ms. */
+  readonly timeout?: number;
+  /** Of the run, in ms. */
+  readonly deadline?: number;
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+export function addRunOptions(command: Command): Command {
+  const side = wholeNumber(1, limits.shapeSideMax);
+  return command
+    .addOption(new Option('--model <name>', 'how a node works; default: by the kind of workload').choices(modelNames))
+    .option('--processes <n>', 'host processes a node (default: its share of cores)', side)
+    .option('--threads <n>', 'threads a process (default: its share of cores)', side)
+    .option('--concurrency <n>', 'tasks in flight a thread', wholeNumber(1, limits.concurrencyMax))
+    .option('--nodes <n>', 'use at most so many nodes (default: all)', side)
+    .addOption(new Option('--policy <name>', 'how chunk sizes are chosen').choices(policyNames).default('awf'))
+    .option('--chunk <n>', 'tasks in a chunk; for awf an upper bound', wholeNumber(1, schedulerLimits.chunkTasksMax))
+    .option(
+      '--retries <n>',
+      'times that a failed task is tried again',
+      wholeNumber(0, schedulerLimits.retriesPerTaskMax),
+      0,
+    )
+    .option('--timeout <time>', 'for one task, such as 500ms or 5s', duration)
+    .option('--deadline <time>', 'for the whole run', duration)
+    .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting);
+}
+
+export interface PlannedRun {
+  readonly workload: Workload;
+  readonly params: Parameters;
+  readonly spec: RunSpec;
+}
+
+/** @throws RegattaError in one line where the workload, its inputs or the shape make no sense */
+export function planRun(name: string, options: RunOptions): PlannedRun {
+  const workload = knownWorkload(name);
+  const params = resolveParameters(workload, options.set ?? {});
+  const { kind } = workload;
+  const { processes, threads, concurrency } = options;
+  const widths = {
+    ...(processes !== undefined && { processes }),
+    ...(threads !== undefined && { threads }),
+    ...(concurrency !== undefined && { concurrency }),
+  };
+  const model = options.model ?? (Object.keys(widths).length > 1 ? 'hybrid' : impliedModel(widths, kind));
+  const spec: RunSpec = {
+    workload: name,
+    kind,
+    paramsJson: JSON.stringify(params),
+    tasks: workload.tasks(params),
+    model,
+    shape: shapeOf(model, kind, widths),
+    nodes: options.nodes ?? 0,
+    policy: options.policy,
+    chunk: options.chunk ?? 0,
+    retries: options.retries,
+    taskTimeoutMs: options.timeout ?? 0,
+    deadlineMs: options.deadline ?? 0,
+  };
+  return { workload, params, spec };
+}
+
+/** `--threads 4` alone can only mean the threads model. */
+function impliedModel(widths: object, kind: 'cpu' | 'io'): ModelName {
+  if ('threads' in widths) return 'threads';
+  if ('concurrency' in widths) return 'async';
+  return 'processes' in widths ? 'processes' : defaultModel(kind);
+}
+
+/** @throws RegattaError NO_SUCH_WORKLOAD that names those there are */
+export function knownWorkload(name: string): Workload {
+  const workload = findWorkload(name);
+  if (workload !== undefined) return workload;
+  const known = builtinWorkloads.map((w) => w.name).join(', ');
+  throw new RegattaError('NO_SUCH_WORKLOAD', `no workload ${JSON.stringify(name)}; there are: ${known}`);
+}

@@ -1,0 +1,44 @@
+/** Which cluster a command talks to: the one that is named, the one that is up, or one of its own. */
+import { RegattaError } from '@regatta/kernel';
+import { AGENTS_DEFAULT, findCluster, startEphemeral } from '../embedded/cluster.ts';
+import { Client } from './client.ts';
+
+export interface ClusterOptions {
+  /** HOST:PORT from flag or environment. */
+  readonly coordinator?: string;
+}
+
+/** Calls `use` with the named cluster or the one that is up. @throws RegattaError NO_CLUSTER */
+export async function withCluster<T>(options: ClusterOptions, use: (client: Client) => Promise<T>): Promise<T> {
+  const address = options.coordinator ?? findCluster()?.address;
+  if (address === undefined) {
+    throw new RegattaError('NO_CLUSTER', 'no cluster is up; start one with regatta up, or name one with --coordinator');
+  }
+  return withClient(address, use);
+}
+
+/** Likewise, but where no cluster is named or up, one is started for as long as `use` takes. */
+export async function withAnyCluster<T>(options: ClusterOptions, use: (client: Client) => Promise<T>): Promise<T> {
+  const address = options.coordinator ?? findCluster()?.address;
+  return address === undefined ? withOwnCluster(use) : withClient(address, use);
+}
+
+/** Starts a cluster, says so, and ends it after `use`, however that ends. */
+export async function withOwnCluster<T>(use: (client: Client) => Promise<T>): Promise<T> {
+  process.stderr.write(`No cluster is up: starting one here (a coordinator, ${AGENTS_DEFAULT} node-agents) ...\n`);
+  const cluster = await startEphemeral(AGENTS_DEFAULT);
+  try {
+    return await withClient(cluster.address, use);
+  } finally {
+    await cluster.end();
+  }
+}
+
+async function withClient<T>(address: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(address);
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}

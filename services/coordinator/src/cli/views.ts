@@ -1,0 +1,121 @@
+/** What the CLI shows of the coordinator's answers. Times in ms unless the name says otherwise. */
+import type { RunState, Shape } from '@regatta/scheduler';
+
+export interface RunSpec {
+  readonly workload: string;
+  readonly kind: 'cpu' | 'io';
+  readonly paramsJson: string;
+  readonly tasks: number;
+  readonly model: string;
+  /** Zeros mean as many as fit. */
+  readonly shape: Shape;
+  readonly nodes: number;
+  readonly policy: string;
+  readonly chunk: number;
+  readonly retries: number;
+  readonly taskTimeoutMs: number;
+  readonly deadlineMs: number;
+}
+
+export interface FailureView {
+  readonly task: number;
+  readonly node: string;
+  readonly attempt: number;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly exit: number | null;
+  readonly signal: string | null;
+  readonly rssBytes: number;
+  readonly stderrTail: string;
+}
+
+export interface AccountingView {
+  readonly cpuMs: number;
+  readonly dispatchMs: number;
+  readonly serializeMs: number;
+  readonly waitMs: number;
+  readonly taskWallMs: number;
+  readonly resultBytes: number;
+  readonly chunks: number;
+  readonly taskRetries: number;
+  readonly lostAttempts: number;
+  readonly fenced: number;
+  readonly peakRssBytes: number;
+  readonly stallMs: number;
+  readonly throttledMs: number;
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly tasks: number;
+    readonly chunks: number;
+    readonly hosts: number;
+    readonly shape: Shape;
+  }[];
+}
+
+export interface RunView {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  readonly state: RunState;
+  readonly reason: string;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly inFlight: number;
+  readonly pending: number;
+  readonly submittedAtMs: number;
+  readonly wallMs: number;
+  readonly failures: readonly FailureView[];
+  readonly accounting: AccountingView;
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly state: 'alive' | 'lost';
+  readonly address: string;
+  readonly pid: number;
+  readonly runtime: string;
+  readonly version: string;
+  readonly hostname: string;
+  readonly machine: string;
+  /** Cores that runs are planned on. */
+  readonly cores: number;
+  readonly osCores: number;
+  /** Cores that the cgroup allows. */
+  readonly quota: number;
+  readonly quotaLimited: boolean;
+  readonly memoryBytes: number;
+  readonly lanes: number;
+  readonly busyLanes: number;
+  readonly rssBytes: number;
+  readonly hosts: number;
+  readonly throttledMs: number;
+}
+
+export interface WorkloadView {
+  readonly name: string;
+  readonly kind: 'cpu' | 'io';
+  readonly summary: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly default: unknown;
+    readonly unit: string;
+    readonly description: string;
+  }[];
+}
+
+export interface ReasonView {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Results of tasks [from, to), as a pack. */
+export interface ResultPart {
+  readonly from: number;
+  readonly to: number;
+  readonly results: Uint8Array;
+}
+
+export const hasEnded = ({ state }: RunView): boolean =>
+  state === 'succeeded' || state === 'failed' || state === 'cancelled';

@@ -1,0 +1,91 @@
+/** Between the control service's wire types and the engine's own. */
+
+import type { Workload } from '@regatta/proto/common';
+import type {
+  NodeStatus,
+  RunSpec,
+  RunStatus,
+  Accounting as WireAccounting,
+  RunState as WireRunState,
+} from '@regatta/proto/control';
+import type { PolicyName, RunCounts, RunState } from '@regatta/scheduler';
+import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
+import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';
+
+const STATES = {
+  waiting: 1,
+  running: 2,
+  stopping: 3,
+  succeeded: 4,
+  failed: 5,
+  cancelled: 6,
+} as const satisfies Record<RunState, WireRunState>;
+
+export const wireState = (state: RunState): WireRunState => STATES[state];
+
+/** A run as asked for; what is missing is filled in with what admission refuses or takes as "no wish". */
+export function requestOf(spec: RunSpec | undefined): RunRequest {
+  const shape = spec?.shape ?? { processes: 0, threads: 0, concurrency: 0 };
+  return {
+    workload: spec?.workload ?? '',
+    kind: spec?.kind === 2 ? 'io' : 'cpu',
+    paramsJson: spec?.paramsJson ?? '{}',
+    tasks: spec?.tasks ?? 0,
+    model: spec?.model ?? '',
+    shape: { ...shape, concurrency: Math.max(1, shape.concurrency) },
+    nodes: spec?.nodes ?? 0,
+    policy: (spec?.policy || 'awf') as PolicyName,
+    chunk: spec?.chunk ?? 0,
+    retries: spec?.retries ?? 0,
+    taskTimeoutMs: spec?.taskTimeoutMs ?? 0,
+    deadlineMs: spec?.deadlineMs ?? 0,
+  };
+}
+
+export function statusOf(run: RunRecord, counts: RunCounts): RunStatus {
+  const { request, reason, submittedAt, startedAt, endedAt, failures } = run;
+  const { succeeded, failed, cancelled, inFlight, pending } = counts;
+  return {
+    runId: run.id,
+    spec: { ...request, kind: request.kind === 'io' ? 2 : 1 },
+    state: STATES[run.state],
+    reason,
+    succeeded,
+    failed,
+    cancelled,
+    inFlight,
+    pending,
+    submittedAtMs: submittedAt,
+    startedAtMs: startedAt,
+    endedAtMs: endedAt,
+    wallMs: run.wallMs,
+    failures,
+    accounting: accountingOf(run.accounting),
+  };
+}
+
+function accountingOf(accounting: Accounting): WireAccounting {
+  const { peakRssBytes, throttledMs } = accounting;
+  const nodes = [...accounting.nodes].map(([node, { tasks, chunks, shape, hostRss }]) => ({
+    node,
+    tasks,
+    chunks,
+    shape,
+    hosts: hostRss.size,
+  }));
+  return { ...accounting, peakRssBytes, throttledMs, nodes };
+}
+
+export function nodeStatusOf(node: NodeRecord, { lanes, busy }: { lanes: number; busy: number }): NodeStatus {
+  const { introduction, incarnation, state, pulse, lastSeenMs } = node;
+  const { nodeId, address, pid, machine, runtime, version } = introduction;
+  const who = { id: nodeId, incarnation, state, address, pid, machine, runtime, version };
+  return { ...who, ...pulse, lanes, busyLanes: busy, lastSeenMs };
+}
+
+export const workloadOf = ({ name, kind, summary, parameters }: WorkloadCard): Workload => ({
+  name,
+  kind: kind === 'io' ? 2 : 1,
+  summary,
+  parameters: [...parameters],
+});

@@ -1,0 +1,157 @@
+/** The gRPC service that the CLI and other clients call. Thin: each method is one question to the engine. */
+import { once } from 'node:events';
+import {
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceError,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import { RegattaError } from '@regatta/kernel';
+import type {
+  ControlServiceServer,
+  StreamResultsRequest,
+  StreamResultsResponse,
+  WatchRunRequest,
+  WatchRunResponse,
+} from '@regatta/proto/control';
+import type { Logger } from 'pino';
+import type { Engine } from '../engine/engine.ts';
+import { limits } from '../engine/limits.ts';
+import type { RunRecord } from '../engine/run-record.ts';
+import { nodeStatusOf, requestOf, statusOf, wireState, workloadOf } from './codec.ts';
+
+const LIST_RUNS_MAX = 1_000;
+
+export function controlService(engine: Engine, log: Logger): ControlServiceServer {
+  const unary =
+    <Request, Response>(answer: (request: Request) => Response) =>
+    (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+      try {
+        callback(null, answer(call.request));
+      } catch (thrown) {
+        callback(serviceError(thrown, log));
+      }
+    };
+  const streaming =
+    <Request, Response>(serve: (call: ServerWritableStream<Request, Response>) => Promise<void>) =>
+    (call: ServerWritableStream<Request, Response>): void => {
+      serve(call).then(
+        () => call.end(),
+        (thrown) => call.destroy(serviceError(thrown, log)),
+      );
+    };
+  const describe = (run: RunRecord) => statusOf(run, engine.counts(run));
+  return {
+    submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
+    getRun: unary(({ runId }) => ({ run: describe(engine.run(runId)) })),
+    listRuns: unary(({ limit }) => ({
+      runs: engine
+        .runs()
+        .slice(0, Math.min(limit || LIST_RUNS_MAX, LIST_RUNS_MAX))
+        .map(describe),
+    })),
+    watchRun: streaming((call) => watch(call, engine)),
+    cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reason || 'cancelled') })),
+    streamResults: streaming((call) => streamResults(call, engine)),
+    listNodes: unary(() => ({
+      nodes: engine.nodes().map((node) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId))),
+    })),
+    listWorkloads: unary(() => ({ workloads: engine.workloads().map(workloadOf) })),
+    explainRun: unary(({ runId }) => ({
+      state: wireState(engine.run(runId).state),
+      reasons: engine.explain(runId),
+    })),
+  };
+}
+
+/** The run's state now, then after changes, at most once in `watchIntervalMs`, at once when it ends. */
+async function watch(call: ServerWritableStream<WatchRunRequest, WatchRunResponse>, engine: Engine): Promise<void> {
+  const run = engine.run(call.request.runId);
+  const gone = goneSignal(call);
+  while (!gone.aborted) {
+    await write(call, { run: statusOf(run, engine.counts(run)) }, gone);
+    if (run.ended) return;
+    await nextChange(run, gone, limits.watchIntervalMs);
+  }
+}
+
+async function streamResults(
+  call: ServerWritableStream<StreamResultsRequest, StreamResultsResponse>,
+  engine: Engine,
+): Promise<void> {
+  const run = engine.run(call.request.runId);
+  const gone = goneSignal(call);
+  for (let n = 0; !gone.aborted; n++) {
+    while (run.results.part(n) === undefined) {
+      if (run.results.dropped) {
+        throw new RegattaError('RESULTS_DROPPED', `the results of ${run.id} were dropped to make room for newer runs`);
+      }
+      if (run.ended || gone.aborted) return;
+      await nextChange(run, gone, 0);
+    }
+    const { from, to, results } = run.results.part(n)!;
+    await write(call, { from, to, results: Buffer.from(results.buffer, results.byteOffset, results.byteLength) }, gone);
+  }
+}
+
+/** Fires when the caller is no longer there. */
+function goneSignal(call: ServerWritableStream<unknown, unknown>): AbortSignal {
+  const gone = new AbortController();
+  call.once('cancelled', () => gone.abort());
+  return gone.signal;
+}
+
+/** Resolves after a change, but not before `leastMs` unless the run has ended or the caller is gone. */
+function nextChange(run: RunRecord, gone: AbortSignal, leastMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    let changed = false;
+    let rested = leastMs === 0;
+    const finish = (): void => {
+      forget();
+      clearTimeout(timer);
+      gone.removeEventListener('abort', finish);
+      resolve();
+    };
+    const check = (): void => {
+      if (run.ended || (changed && rested)) finish();
+    };
+    const forget = run.onChange(() => {
+      changed = true;
+      check();
+    });
+    const timer = setTimeout(() => {
+      rested = true;
+      check();
+    }, leastMs);
+    gone.addEventListener('abort', finish);
+  });
+}
+
+/** Waits while the reader is slower than we are. */
+async function write<Response>(
+  call: ServerWritableStream<unknown, Response>,
+  response: Response,
+  gone: AbortSignal,
+): Promise<void> {
+  if (gone.aborted || call.write(response)) return;
+  await once(call, 'drain', { signal: gone }).catch(() => {});
+}
+
+const STATUS: Readonly<Record<string, status>> = {
+  NO_SUCH_RUN: status.NOT_FOUND,
+  BAD_RUN: status.INVALID_ARGUMENT,
+  RESULTS_DROPPED: status.DATA_LOSS,
+};
+
+function serviceError(thrown: unknown, log: Logger): Partial<ServiceError> & Error {
+  if (thrown instanceof RegattaError) {
+    return Object.assign(new Error(thrown.message), {
+      code: STATUS[thrown.code] ?? status.UNKNOWN,
+      details: thrown.message,
+    });
+  }
+  log.error(thrown);
+  const details = 'the coordinator failed at this; its log says why';
+  return Object.assign(new Error(details), { code: status.INTERNAL, details });
+}

@@ -1,0 +1,35 @@
+/** What a run may ask for. Checked before anything is made for it; a client's own checks are a courtesy. */
+import { RegattaError } from '@regatta/kernel';
+import { policyNames, limits as schedulerLimits } from '@regatta/scheduler';
+import { limits } from './limits.ts';
+import type { RunRequest } from './run-record.ts';
+
+/** @throws RegattaError BAD_RUN in one line: what is wrong and what is allowed */
+export function admit(request: RunRequest): void {
+  const { tasks, shape, nodes, chunk, retries, policy, taskTimeoutMs, deadlineMs } = request;
+  whole('tasks', tasks, 1, schedulerLimits.tasksPerRunMax);
+  whole('processes', shape.processes, 0, limits.shapeSideMax);
+  whole('threads', shape.threads, 0, limits.shapeSideMax);
+  whole('concurrency', shape.concurrency, 1, limits.concurrencyMax);
+  const lanes = Math.max(1, shape.processes) * Math.max(1, shape.threads) * shape.concurrency;
+  whole('processes × threads × concurrency', lanes, 1, schedulerLimits.lanesPerNodeMax);
+  whole('nodes', nodes, 0, limits.shapeSideMax);
+  whole('chunk', chunk, 0, schedulerLimits.chunkTasksMax);
+  whole('retries', retries, 0, schedulerLimits.retriesPerTaskMax);
+  if (!policyNames.includes(policy))
+    throw bad(`policy ${JSON.stringify(policy)} is unknown; use ${policyNames.join(', ')}`);
+  duration('timeout', taskTimeoutMs);
+  duration('deadline', deadlineMs);
+}
+
+function whole(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw bad(`${name} is ${value}; give a whole number from ${min} to ${max}`);
+}
+
+function duration(name: string, ms: number): void {
+  if (ms >= 0 && ms <= 2 ** 31 - 1) return;
+  throw bad(`${name} is ${ms} ms; give a time up to 24 days, or none`);
+}
+
+const bad = (message: string): RegattaError => new RegattaError('BAD_RUN', message);

@@ -1,0 +1,18 @@
+/** What the coordinator bounds, units in the names (I6). The scheduler has limits of its own. */
+export const limits = {
+  /** Ended runs that are remembered; the oldest are forgotten first. */
+  endedRunsMax: 1_000,
+  /** Bytes of results kept over all runs; those of the runs that ended longest ago are dropped first. */
+  resultBytesMax: 1_073_741_824,
+  /** Failures of a run that are kept with their causes; all are counted. */
+  failuresPerRunMax: 1_000,
+  heartbeatMs: 500,
+  leaseMs: 5_000,
+  helloMsMax: 5_000,
+  watchIntervalMs: 100,
+  messageBytesMax: 67_108_864,
+  /** A result frame to a client holds at most about so many bytes. */
+  resultFrameBytesMax: 1_048_576,
+  shapeSideMax: 4_096,
+  concurrencyMax: 65_536,
+} as const;

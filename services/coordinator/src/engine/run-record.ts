@@ -1,0 +1,126 @@
+/** One run as people see it: what was asked, how it stands, what it cost, what failed. */
+import type { PolicyName, RunCounts, RunState, Shape } from '@regatta/scheduler';
+import { limits } from './limits.ts';
+import { ResultStore } from './result-store.ts';
+
+export interface RunRequest {
+  readonly workload: string;
+  readonly kind: 'cpu' | 'io';
+  readonly paramsJson: string;
+  readonly tasks: number;
+  readonly model: string;
+  readonly shape: Shape;
+  readonly nodes: number;
+  readonly policy: PolicyName;
+  readonly chunk: number;
+  readonly retries: number;
+  readonly taskTimeoutMs: number;
+  readonly deadlineMs: number;
+}
+
+export interface TaskFailure {
+  readonly task: number;
+  readonly attempt: number;
+  readonly node: string;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly exit: number | undefined;
+  readonly signal: string;
+  readonly rssBytes: number;
+  readonly stderrTail: string;
+}
+
+/** What one node did of the run. */
+export interface NodeShare {
+  readonly shape: Shape;
+  tasks: number;
+  chunks: number;
+  /** The largest resident memory seen of each host process, by its process id. */
+  readonly hostRss: Map<number, number>;
+  throttledMsAtStart: number;
+  throttledMs: number;
+}
+
+export class Accounting {
+  cpuMs = 0;
+  dispatchMs = 0;
+  serializeMs = 0;
+  waitMs = 0;
+  taskWallMs = 0;
+  resultBytes = 0;
+  chunks = 0;
+  taskRetries = 0;
+  lostAttempts = 0;
+  fenced = 0;
+  stallMs = 0;
+  readonly nodes = new Map<string, NodeShare>();
+
+  get peakRssBytes(): number {
+    let sum = 0;
+    for (const { hostRss } of this.nodes.values()) for (const bytes of hostRss.values()) sum += bytes;
+    return sum;
+  }
+
+  get throttledMs(): number {
+    let sum = 0;
+    for (const share of this.nodes.values()) sum += share.throttledMs - share.throttledMsAtStart;
+    return sum;
+  }
+}
+
+export class RunRecord {
+  readonly id: string;
+  readonly request: RunRequest;
+  readonly submittedAt: number;
+  readonly results = new ResultStore();
+  readonly failures: TaskFailure[] = [];
+  readonly accounting = new Accounting();
+  state: RunState = 'waiting';
+  reason = '';
+  /** Set when the run has ended; until then the scheduler counts. */
+  finalCounts: RunCounts | undefined;
+  startedAt = 0;
+  endedAt = 0;
+  readonly #began = performance.now();
+  #wallMs: number | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(id: string, request: RunRequest, now: number) {
+    this.id = id;
+    this.request = request;
+    this.submittedAt = now;
+  }
+
+  get ended(): boolean {
+    return this.finalCounts !== undefined;
+  }
+
+  /** From submission to end, or to now. */
+  get wallMs(): number {
+    return this.#wallMs ?? performance.now() - this.#began;
+  }
+
+  /** The run is over; the clock stops. */
+  end(state: RunState, reason: string, counts: RunCounts): void {
+    this.state = state;
+    this.reason = reason;
+    this.finalCounts = counts;
+    this.endedAt = Date.now();
+    this.#wallMs = performance.now() - this.#began;
+  }
+
+  noteFailure(failure: TaskFailure): void {
+    if (this.failures.length < limits.failuresPerRunMax) this.failures.push(failure);
+  }
+
+  /** Calls back at every change, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,24 @@
+/** `regatta serve`: a coordinator in the foreground, until told to end. */
+import { pino } from 'pino';
+import { startServer } from './server.ts';
+
+export interface ServeOptions {
+  readonly listen: string;
+  readonly logLevel: string;
+  /** End when the process that started this one does. */
+  readonly endsWithParent: boolean;
+}
+
+/** @throws RegattaError CANNOT_LISTEN */
+export async function serve({ listen, logLevel, endsWithParent }: ServeOptions): Promise<void> {
+  const log = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
+  const server = await startServer(listen, log);
+  log.info(`coordinator listens on ${server.address}`);
+  const ended = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
+  if (endsWithParent) process.once('disconnect', () => ended.resolve());
+  process.send?.({ kind: 'ready', address: server.address });
+  await ended.promise;
+  server.stop();
+  if (process.connected) process.disconnect();
+}

@@ -1,0 +1,54 @@
+/** The coordinator's gRPC server: node link, control, health and reflection on one port. */
+import { fileURLToPath } from 'node:url';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { RegattaError } from '@regatta/kernel';
+import { ControlServiceService } from '@regatta/proto/control';
+import { NodeLinkServiceService } from '@regatta/proto/node';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Logger } from 'pino';
+import { nodeLinkService } from './agents/server.ts';
+import { controlService } from './control/server.ts';
+import { Engine } from './engine/engine.ts';
+import { limits } from './engine/limits.ts';
+
+const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
+
+export interface RunningServer {
+  readonly address: string;
+  /** Stops at once; streams to nodes and clients end. */
+  stop(): void;
+}
+
+/**
+ * @param listen HOST:PORT; port 0 for any free one
+ * @throws RegattaError CANNOT_LISTEN in one line
+ */
+export async function startServer(listen: string, log: Logger): Promise<RunningServer> {
+  const engine = new Engine();
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.messageBytesMax,
+    'grpc.max_send_message_length': limits.messageBytesMax,
+    // Two coordinators on one port would each get some of the nodes.
+    'grpc.so_reuseport': 0,
+  });
+  server.addService(NodeLinkServiceService, nodeLinkService(engine, log));
+  server.addService(ControlServiceService, controlService(engine, log));
+  new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
+  const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
+  new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);
+  const port = await bind(server, listen);
+  return { address: `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`, stop: () => server.forceShutdown() };
+}
+
+function bind(server: Server, listen: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) return resolve(port);
+      const inUse = error.message.includes('EADDRINUSE');
+      const why = inUse ? 'the port is in use; end what holds it or give another --listen' : error.message;
+      reject(new RegattaError('CANNOT_LISTEN', `cannot listen on ${listen}: ${why}`));
+    });
+  });
+}

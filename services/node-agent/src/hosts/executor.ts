@@ -1,0 +1,292 @@
+/**
+ * Carries out assignments: holds them until a lane is free, gives them to host processes, tells what became of them.
+ * Runs no workload code and knows no gRPC.
+ *
+ * - X1: every assignment is answered by exactly one outcome with an end, unless the executor is reset.
+ * - X2: a run never has more chunks at work than its shape has lanes, and runs together never more threads at work than
+ *   the node has cores; a run alone may have as many as it asked for.
+ * - X3: an order to stop is obeyed within `STOP_GRACE_MS` and the time of a kill, whatever the task does.
+ */
+import type { HostNews } from '../worker/messages.ts';
+import { bareNews } from '../worker/messages.ts';
+import type { Host, HostDeath } from './host.ts';
+import { HostPool } from './host-pool.ts';
+import type { Assignment, Loss, Outcome, OutcomeEnd, RunOrder } from './work.ts';
+
+const STOP_GRACE_MS = 200;
+const WATCH_MS = 50;
+/** News of a task's start may be on its way this long before its host counts as silent. */
+const SILENCE_SLACK_MS = 250;
+
+interface OpenRun {
+  readonly order: RunOrder;
+  readonly lanes: number;
+  /** Its hosts, with how many of its chunks each holds. */
+  readonly hosts: Map<Host, number>;
+  active: number;
+}
+
+interface Held {
+  readonly assignment: Assignment;
+  readonly run: OpenRun;
+  readonly receivedAt: number;
+  host: Host | undefined;
+  startedAt: number;
+  newsAt: number;
+  reported: number;
+  /** When it is killed for not stopping; infinite while it need not stop. */
+  killAt: number;
+  timedOut: boolean;
+  /** Something of it was reported. */
+  told: boolean;
+}
+
+export class Executor {
+  readonly #cores: number;
+  readonly #pool: HostPool;
+  readonly #report: (outcome: Outcome) => void;
+  readonly #takeAgentStall: () => number;
+  readonly #throttledMs: () => number;
+  readonly #runs = new Map<string, OpenRun>();
+  readonly #held = new Map<number, Held>();
+  /** Held attempts without a host, oldest first. */
+  #queue: Held[] = [];
+  /** Threads at work: 1 / concurrency for each chunk. */
+  #load = 0;
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(options: {
+    cores: number;
+    prestart: number;
+    report: (outcome: Outcome) => void;
+    /** The longest block of the agent's own event loop since last asked, in ms. */
+    takeAgentStall: () => number;
+    /** How long the cgroup has held this node back since it started. */
+    throttledMs: () => number;
+  }) {
+    this.#cores = options.cores;
+    this.#report = options.report;
+    this.#takeAgentStall = options.takeAgentStall;
+    this.#throttledMs = options.throttledMs;
+    this.#pool = new HostPool(options.prestart, {
+      news: (host, news, stallMs) => this.#onNews(host, news, stallMs),
+      death: (host, death) => this.#onDeath(host, death),
+    });
+    this.#watch = setInterval(() => this.#enforce(), WATCH_MS);
+  }
+
+  get hosts(): number {
+    return this.#pool.size;
+  }
+
+  get pool(): HostPool {
+    return this.#pool;
+  }
+
+  open(order: RunOrder): void {
+    const { processes, threads, concurrency } = order.shape;
+    this.#runs.set(order.runId, { order, lanes: processes * threads * concurrency, hosts: new Map(), active: 0 });
+  }
+
+  assign(assignment: Assignment): void {
+    const run = this.#runs.get(assignment.runId);
+    if (run === undefined || this.#held.has(assignment.attemptId)) return;
+    const held: Held = {
+      assignment,
+      run,
+      receivedAt: performance.now(),
+      host: undefined,
+      startedAt: 0,
+      newsAt: 0,
+      reported: assignment.from,
+      killAt: Number.POSITIVE_INFINITY,
+      timedOut: false,
+      told: false,
+    };
+    this.#held.set(assignment.attemptId, held);
+    this.#queue.push(held);
+    this.#fill();
+  }
+
+  cancel(attemptId: number): void {
+    const held = this.#held.get(attemptId);
+    if (held === undefined) return;
+    if (held.host === undefined) return this.#end(held, { kind: 'stopped' });
+    held.killAt = Math.min(held.killAt, performance.now() + STOP_GRACE_MS);
+    held.host.cancel(attemptId);
+  }
+
+  close(runId: string): void {
+    this.#runs.delete(runId);
+    this.#pool.closeRun(runId);
+  }
+
+  /** Forgets all work, unanswered: the coordinator that ordered it is gone. Hosts that are at work are killed. */
+  reset(): void {
+    const busy = new Set([...this.#held.values()].map((held) => held.host));
+    this.#held.clear();
+    this.#queue = [];
+    this.#load = 0;
+    for (const runId of this.#runs.keys()) this.close(runId);
+    for (const host of busy) host?.kill();
+  }
+
+  shutDown(): void {
+    clearInterval(this.#watch);
+    this.reset();
+    this.#pool.end();
+  }
+
+  /** Starts what can start, oldest first (X2). */
+  #fill(): void {
+    if (this.#queue.length === 0) return;
+    this.#queue = this.#queue.filter((held) => !this.#start(held));
+  }
+
+  #start(held: Held): boolean {
+    const { run, assignment } = held;
+    const { processes, threads, concurrency } = run.order.shape;
+    const weight = 1 / concurrency;
+    if (run.active >= run.lanes) return false;
+    if (this.#load + weight > Math.max(this.#cores, processes * threads) + 1e-6) return false;
+    const host = this.#hostFor(run);
+    run.active++;
+    run.hosts.set(host, (run.hosts.get(host) ?? 0) + 1);
+    this.#load += weight;
+    held.host = host;
+    held.startedAt = performance.now();
+    held.newsAt = held.startedAt;
+    const { runId, workload, params, taskTimeoutMs } = run.order;
+    host.give({ runId, workload, params, concurrency, taskTimeoutMs }, assignment);
+    return true;
+  }
+
+  /** The run's least loaded host; one more while it has fewer than its shape's processes and all have some work. */
+  #hostFor(run: OpenRun): Host {
+    const { processes, threads, concurrency } = run.order.shape;
+    let best: Host | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [host, chunks] of run.hosts) {
+      if (chunks < least) [best, least] = [host, chunks];
+    }
+    if (best !== undefined && (least === 0 || run.hosts.size >= processes)) return best;
+    return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
+  }
+
+  #onNews(host: Host, news: HostNews, stallMs: number): void {
+    const held = this.#held.get(news.attemptId);
+    // Of an attempt that was reset, or ended by a kill that came too late.
+    if (held === undefined || held.host !== host) return;
+    held.newsAt = performance.now();
+    held.reported = news.to;
+    const end = this.#endOf(held, news);
+    // A chunk's "now starting this task" is for the agent only.
+    if (news.from === news.to && end.kind === 'open') return;
+    this.#tell(held, news, end, stallMs);
+    if (end.kind !== 'open') this.#release(held);
+  }
+
+  #endOf(held: Held, news: HostNews): OutcomeEnd {
+    if (news.end.kind !== 'lost') return { kind: news.end.kind };
+    const { rssBytes } = held.host!;
+    const message = `the thread that worked on it died: ${news.end.why}`;
+    const cause = { exit: undefined, signal: '', rssBytes, stderrTail: '', culprit: undefined };
+    return { kind: 'lost', loss: { code: 'THREAD_DIED', message, ...cause } };
+  }
+
+  #onDeath(host: Host, death: HostDeath): void {
+    for (const attemptId of [...host.attempts]) {
+      const held = this.#held.get(attemptId);
+      if (held?.host === host) this.#end(held, causeOf(held, host, death));
+    }
+    for (const run of this.#runs.values()) run.hosts.delete(host);
+  }
+
+  /** Ends an attempt of which no more news will come. */
+  #end(held: Held, end: OutcomeEnd): void {
+    this.#tell(held, bareNews(held.assignment.attemptId, held.reported, { kind: 'completed' }), end, 0);
+    this.#release(held);
+  }
+
+  #release(held: Held): void {
+    const { host, run, assignment } = held;
+    this.#held.delete(assignment.attemptId);
+    if (host === undefined) {
+      this.#queue = this.#queue.filter((other) => other !== held);
+    } else {
+      host.attempts.delete(assignment.attemptId);
+      host.idleSince = performance.now();
+      run.active--;
+      run.hosts.set(host, (run.hosts.get(host) ?? 1) - 1);
+      this.#load = this.#held.size === this.#queue.length ? 0 : this.#load - 1 / run.order.shape.concurrency;
+    }
+    this.#fill();
+  }
+
+  #tell(held: Held, news: HostNews, end: OutcomeEnd, hostStallMs: number): void {
+    const { host, run, receivedAt, startedAt, assignment } = held;
+    const now = performance.now();
+    const { from, to, results, failures, wallUs, cpuUs, cpuMs, laneMs, serializeMs } = news;
+    const timing = {
+      wallUs,
+      cpuUs,
+      cpuMs,
+      laneMs,
+      waitMs: held.told || host === undefined ? 0 : startedAt - receivedAt,
+      serializeMs,
+      residentMs: end.kind === 'open' ? 0 : now - receivedAt,
+      bytes: results.byteLength,
+      host: host?.pid ?? 0,
+      hostRssBytes: host?.rssBytes ?? 0,
+      // With one process the loop beside the work is that process's own; with more it is the agent's.
+      throttledMs: this.#throttledMs(),
+      stallMs: run.order.shape.processes > 1 ? this.#takeAgentStall() : hostStallMs,
+    };
+    held.told = true;
+    this.#report({
+      attemptId: assignment.attemptId,
+      runId: assignment.runId,
+      from,
+      to,
+      results,
+      failures,
+      timing,
+      end,
+    });
+  }
+
+  /** Kills hosts whose attempts do not stop when told to, or whose task is past its time without a word (X3). */
+  #enforce(): void {
+    const now = performance.now();
+    const silent = new Map<Host, Held>();
+    for (const held of this.#held.values()) {
+      if (held.host === undefined) continue;
+      if (now >= held.killAt) held.host.kill();
+      const { taskTimeoutMs } = held.run.order;
+      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + SILENCE_SLACK_MS) continue;
+      // Lanes that share a blocked thread are all silent. The one that spoke last is the one that blocks it.
+      const other = silent.get(held.host);
+      if (other === undefined || held.newsAt > other.newsAt) silent.set(held.host, held);
+    }
+    for (const [host, held] of silent) {
+      held.timedOut = true;
+      host.kill();
+    }
+  }
+}
+
+/** What a host's death means for one of the attempts it held. */
+function causeOf(held: Held, host: Host, death: HostDeath): OutcomeEnd {
+  const { exit, signal, rssBytes, stderrTail } = death;
+  const facts = { exit: exit ?? undefined, signal: signal ?? '', rssBytes, stderrTail };
+  if (held.timedOut) {
+    const message = `took longer than ${held.run.order.taskTimeoutMs} ms; its host process was killed`;
+    return { kind: 'lost', loss: { code: 'TASK_TIMED_OUT', message, ...facts, culprit: held.reported } };
+  }
+  // Killed for another attempt's sake: what is left of this one is as good as new.
+  if (held.killAt < Number.POSITIVE_INFINITY || host.killed) return { kind: 'stopped' };
+  const how = signal === null ? `exited with code ${exit}` : `was killed by ${signal}`;
+  const message = `the host process ${how} while working on it`;
+  const loss: Loss = { code: 'HOST_DIED', message, ...facts, culprit: undefined };
+  return { kind: 'lost', loss };
+}

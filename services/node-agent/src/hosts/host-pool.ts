@@ -1,0 +1,83 @@
+/** The node's host processes: started ahead of need, reused by later runs, ended when idle for long. */
+import type { WorkloadCard } from '../worker/messages.ts';
+import { Host, type HostDeath, type HostEvents } from './host.ts';
+
+const IDLE_MS_MAX = 60_000;
+const SWEEP_MS = 10_000;
+
+export class HostPool {
+  readonly #hosts = new Set<Host>();
+  readonly #events: HostEvents;
+  readonly #prestarted: number;
+  readonly #sweep: NodeJS.Timeout;
+  #closing = false;
+
+  /** @param prestarted single-threaded hosts to keep ready, whatever happens to them */
+  constructor(prestarted: number, events: HostEvents) {
+    this.#prestarted = prestarted;
+    this.#events = { news: events.news, death: (host, death) => this.#buried(host, death, events) };
+    for (let i = 0; i < prestarted; i++) this.#start(1, 1);
+    this.#sweep = setInterval(() => this.#endIdle(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  get size(): number {
+    return this.#hosts.size;
+  }
+
+  /** What the hosts can run. @throws Error where no host gets as far as saying so */
+  async workloads(): Promise<readonly WorkloadCard[]> {
+    const [first] = this.#hosts;
+    return (first ?? this.#start(1, 1)).ready;
+  }
+
+  /** The least busy host of this make that is not in `taken`; a new one where there is none. */
+  acquire(threads: number, concurrency: number, taken: ReadonlySet<Host>): Host {
+    let best: Host | undefined;
+    for (const host of this.#hosts) {
+      // Single-threaded hosts put no bound on concurrency, so one make serves all.
+      const fits = host.threads === threads && (threads === 1 || host.concurrency === concurrency);
+      if (!fits || taken.has(host)) continue;
+      if (best === undefined || host.attempts.size < best.attempts.size) best = host;
+    }
+    return best ?? this.#start(threads, concurrency);
+  }
+
+  closeRun(runId: string): void {
+    for (const host of this.#hosts) host.close(runId);
+  }
+
+  /** Kills them all. */
+  end(): void {
+    this.#closing = true;
+    clearInterval(this.#sweep);
+    for (const host of this.#hosts) host.kill();
+  }
+
+  #start(threads: number, concurrency: number): Host {
+    const host = new Host(threads, concurrency, this.#events);
+    this.#hosts.add(host);
+    return host;
+  }
+
+  #buried(host: Host, death: HostDeath, events: HostEvents): void {
+    this.#hosts.delete(host);
+    events.death(host, death);
+    // One that never became ready would only die again: the next run that needs it will say why.
+    if (!this.#closing && host.wasReady && this.#singles() < this.#prestarted) this.#start(1, 1);
+  }
+
+  #singles(): number {
+    return [...this.#hosts].filter((host) => host.threads === 1).length;
+  }
+
+  #endIdle(): void {
+    const now = performance.now();
+    let singles = this.#singles();
+    for (const host of this.#hosts) {
+      if (host.attempts.size > 0 || now - host.idleSince < IDLE_MS_MAX) continue;
+      if (host.threads === 1 && singles-- <= this.#prestarted) continue;
+      host.kill();
+    }
+  }
+}

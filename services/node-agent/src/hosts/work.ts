@@ -1,0 +1,68 @@
+/** What the coordinator orders and what it is told, in the agent's own terms. Times in ms, sizes in bytes. */
+
+export interface RunOrder {
+  readonly runId: string;
+  readonly workload: string;
+  readonly params: Readonly<Record<string, number | string | boolean>>;
+  /** No zeros. */
+  readonly shape: { readonly processes: number; readonly threads: number; readonly concurrency: number };
+  /** 0 for none. */
+  readonly taskTimeoutMs: number;
+}
+
+export interface Assignment {
+  readonly attemptId: number;
+  readonly runId: string;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+}
+
+export interface Failure {
+  readonly task: number;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export interface Timing {
+  readonly wallUs: Uint32Array;
+  readonly cpuUs: Uint32Array;
+  readonly cpuMs: number;
+  readonly laneMs: number;
+  readonly waitMs: number;
+  readonly serializeMs: number;
+  readonly residentMs: number;
+  readonly bytes: number;
+  readonly host: number;
+  readonly hostRssBytes: number;
+  readonly stallMs: number;
+  readonly throttledMs: number;
+}
+
+export interface Loss {
+  readonly code: 'HOST_DIED' | 'TASK_TIMED_OUT' | 'THREAD_DIED';
+  readonly message: string;
+  readonly exit: number | undefined;
+  readonly signal: string;
+  readonly rssBytes: number;
+  readonly stderrTail: string;
+  readonly culprit: number | undefined;
+}
+
+export type OutcomeEnd =
+  | { readonly kind: 'open' | 'completed' | 'stopped' }
+  | { readonly kind: 'lost'; readonly loss: Loss };
+
+/** Tasks [from, to) of an attempt are done, and perhaps the attempt has ended. */
+export interface Outcome {
+  readonly attemptId: number;
+  readonly runId: string;
+  readonly from: number;
+  readonly to: number;
+  /** A pack. */
+  readonly results: Uint8Array;
+  readonly failures: readonly Failure[];
+  readonly timing: Timing;
+  readonly end: OutcomeEnd;
+}

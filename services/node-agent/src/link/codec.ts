@@ -1,0 +1,106 @@
+/** Between the wire's types and the agent's own. The only file of the agent, but for link.ts, that knows the wire. */
+import type { Parameter, Workload } from '@regatta/proto/common';
+import type {
+  Hello,
+  Assignment as WireAssignment,
+  Outcome as WireOutcome,
+  RunOrder as WireRunOrder,
+} from '@regatta/proto/node';
+import { protocol } from '@regatta/proto/version';
+import type { Assignment, Loss, Outcome, RunOrder } from '../hosts/work.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { WorkloadCard } from '../worker/messages.ts';
+
+const KIND = { cpu: 1, io: 2 } as const;
+
+export interface Introduction {
+  readonly nodeId: string;
+  readonly machine: Machine;
+  readonly workloads: readonly WorkloadCard[];
+  readonly version: string;
+}
+
+export function helloOf({ nodeId, machine, workloads, version }: Introduction): Hello {
+  return {
+    protocolMin: protocol.min,
+    protocolMax: protocol.max,
+    nodeId,
+    machine,
+    workloads: workloads.map(workloadOf),
+    runtime: `node${process.versions.node.split('.')[0]}`,
+    version,
+    pid: process.pid,
+  };
+}
+
+function workloadOf({ name, kind, summary, parameters }: WorkloadCard): Workload {
+  const described = parameters.map(
+    (parameter): Parameter => ({
+      name: parameter.name,
+      type: typeof parameter.default,
+      defaultJson: JSON.stringify(parameter.default),
+      unit: parameter.unit,
+      description: parameter.description,
+    }),
+  );
+  return { name, kind: KIND[kind], summary, parameters: described };
+}
+
+/** @throws SyntaxError where the parameters are no JSON: the coordinator is not one of ours */
+export function runOrderOf(wire: WireRunOrder): RunOrder {
+  const { processes, threads, concurrency } = wire.shape ?? { processes: 1, threads: 1, concurrency: 1 };
+  return {
+    runId: wire.runId,
+    workload: wire.workload,
+    params: JSON.parse(wire.paramsJson),
+    shape: { processes, threads, concurrency },
+    taskTimeoutMs: wire.taskTimeoutMs,
+  };
+}
+
+export const assignmentOf = ({ attemptId, runId, from, to, attempt }: WireAssignment): Assignment => ({
+  attemptId,
+  runId,
+  from,
+  to,
+  attempt,
+});
+
+export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {
+  const { attemptId, runId, from, to, results, failures, timing, end } = outcome;
+  const { wallUs, cpuUs, ...figures } = timing;
+  return {
+    attemptId,
+    runId,
+    from,
+    to,
+    results: asBuffer(results),
+    failures: failures.map((failure) => ({
+      ...failure,
+      attempt: 0,
+      node: nodeId,
+      exit: undefined,
+      signal: '',
+      rssBytes: 0,
+      stderrTail: '',
+    })),
+    timing: { ...figures, wallUs: asBuffer(wallUs), cpuUs: asBuffer(cpuUs) },
+    end: wireEndOf(end),
+  };
+}
+
+function wireEndOf(end: Outcome['end']): WireOutcome['end'] {
+  switch (end.kind) {
+    case 'open':
+      return undefined;
+    case 'completed':
+      return { $case: 'completed', value: true };
+    case 'stopped':
+      return { $case: 'stopped', value: true };
+    case 'lost':
+      return { $case: 'lost', value: { ...end.loss } satisfies Loss };
+  }
+}
+
+/** The same bytes. The wire's little-endian integers are every supported machine's own. */
+const asBuffer = (view: Uint8Array | Uint32Array): Buffer => Buffer.from(view.buffer, view.byteOffset, view.byteLength);

@@ -1,0 +1,213 @@
+/**
+ * The agent's link to its coordinator: one bidirectional stream, dialled from here, so that a node may sit behind NAT.
+ * Says hello, obeys, reports, and comes back after every break: as a new incarnation, with nothing left of the old.
+ *
+ * - K1: outcomes are sent in batches, and wait while the stream is full; what waits is bounded by what was assigned.
+ * - K2: without an answer to heartbeats for a lease's time the coordinator counts as gone: work is dropped, as it
+ *   counts us gone too and has given the work to others.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  NodeLinkServiceClient,
+  type Refusal,
+  type Welcome,
+  type Work,
+} from '@regatta/proto/node';
+import type { Logger } from 'pino';
+import type { Executor } from '../hosts/executor.ts';
+import type { Outcome } from '../hosts/work.ts';
+import { Backoff } from './backoff.ts';
+import { assignmentOf, helloOf, type Introduction, runOrderOf, wireOutcomeOf } from './codec.ts';
+
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 5_000;
+const REPORT_BYTES_MAX = 1_048_576;
+const MESSAGE_BYTES_MAX = 64 * 1_048_576;
+
+type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
+
+export interface Pulse {
+  readonly rssBytes: number;
+  readonly hosts: number;
+  readonly throttledMs: number;
+}
+
+export interface LinkOptions {
+  readonly address: string;
+  readonly introduction: Introduction;
+  readonly executor: Executor;
+  readonly pulse: () => Pulse;
+  readonly log: Logger;
+  readonly onWelcome: () => void;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #client: NodeLinkServiceClient;
+  readonly #backoff = new Backoff(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
+  readonly #closing = new AbortController();
+  #stream: Stream | undefined;
+  #outbox: Outcome[] = [];
+  #full = false;
+  #flushPlanned = false;
+  /** What was last said of a failure to connect: said once, not at every try. */
+  #complaint = '';
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#client = new NodeLinkServiceClient(options.address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+      // The wait between tries is ours: gRPC's own grows to minutes.
+      'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
+      'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
+    });
+  }
+
+  /** Connects, again and again, until closed. */
+  async run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const complaint = await this.#connectOnce();
+      this.#options.executor.reset();
+      this.#outbox = [];
+      if (this.#closing.signal.aborted) return;
+      if (complaint !== this.#complaint) this.#options.log.warn(complaint);
+      this.#complaint = complaint;
+      await sleep(this.#backoff.nextMs(), undefined, { signal: this.#closing.signal }).catch(() => {});
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#stream?.cancel();
+    this.#client.close();
+  }
+
+  report(outcome: Outcome): void {
+    this.#outbox.push(outcome);
+    if (this.#flushPlanned || this.#full) return;
+    this.#flushPlanned = true;
+    // By the end of this turn of the loop, all news that came in with it is in one frame.
+    setImmediate(() => {
+      this.#flushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  /** One connection, from hello to its end. Resolves with why it ended. */
+  #connectOnce(): Promise<string> {
+    const stream = this.#client.connect();
+    const { address, introduction, executor } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
+    this.#stream = stream;
+    this.#full = false;
+    let refusal: Refusal | undefined;
+    stream.on('data', ({ frame }: ConnectResponse) => {
+      switch (frame?.$case) {
+        case 'welcome':
+          this.#welcomed(frame.value);
+          return pulse.start(frame.value.heartbeatMs, frame.value.leaseMs);
+        case 'refusal':
+          refusal = frame.value;
+          return;
+        case 'work':
+          return obey(executor, frame.value);
+        case 'heartbeatAckMs':
+          return pulse.acknowledged();
+      }
+    });
+    stream.on('drain', () => {
+      this.#full = false;
+      this.#flush();
+    });
+    const ended = (error?: ServiceError): void => {
+      pulse.stop();
+      this.#stream = undefined;
+      resolve(refusal === undefined ? explainEnd(address, error) : `${address} refuses this node: ${refusal.message}`);
+    };
+    stream.on('error', ended);
+    stream.on('end', () => ended());
+    stream.write({ frame: { $case: 'hello', value: helloOf(introduction) } });
+    return promise;
+  }
+
+  #welcomed({ incarnation, protocol }: Welcome): void {
+    const { log, address, introduction, onWelcome } = this.#options;
+    this.#backoff.reset();
+    this.#complaint = '';
+    log.info({ incarnation, protocol }, `node ${introduction.nodeId} joined ${address}`);
+    onWelcome();
+  }
+
+  #flush(): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    while (this.#outbox.length > 0 && !this.#full) {
+      let bytes = 0;
+      let count = 0;
+      while (count < this.#outbox.length && (count === 0 || bytes < REPORT_BYTES_MAX)) {
+        bytes += this.#outbox[count++]!.results.byteLength;
+      }
+      const { nodeId } = this.#options.introduction;
+      const outcomes = this.#outbox.splice(0, count).map((outcome) => wireOutcomeOf(outcome, nodeId));
+      this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes } } });
+    }
+  }
+}
+
+/** Tells the coordinator that we live, and notices when it does not answer (K2). */
+class Heartbeat {
+  readonly #stream: Stream;
+  readonly #pulse: () => Pulse;
+  readonly #onSilence: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #heardAt = 0;
+
+  constructor(stream: Stream, pulse: () => Pulse, onSilence: () => void) {
+    this.#stream = stream;
+    this.#pulse = pulse;
+    this.#onSilence = onSilence;
+  }
+
+  start(everyMs: number, leaseMs: number): void {
+    this.#heardAt = performance.now();
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      if (now - this.#heardAt > leaseMs) return this.#onSilence();
+      this.#stream.write({ frame: { $case: 'heartbeat', value: { sentMs: now, ...this.#pulse() } } });
+    }, everyMs);
+  }
+
+  acknowledged(): void {
+    this.#heardAt = performance.now();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function obey(executor: Executor, { open, assign, cancel, close }: Work): void {
+  for (const order of open) executor.open(runOrderOf(order));
+  for (const assignment of assign) executor.assign(assignmentOf(assignment));
+  for (const attemptId of cancel) executor.cancel(attemptId);
+  for (const runId of close) executor.close(runId);
+}
+
+function explainEnd(address: string, error: ServiceError | undefined): string {
+  if (error === undefined) return `${address} closed the link; trying again`;
+  switch (error.code) {
+    case status.UNAVAILABLE:
+      return `cannot reach a coordinator at ${address} (${error.details}); trying again`;
+    case status.UNIMPLEMENTED:
+      return `${address} is a gRPC server but no Regatta coordinator; check --coordinator; trying again`;
+    case status.CANCELLED:
+      return `${address} fell silent; trying again`;
+    default:
+      return `the link to ${address} broke: ${error.details || error.message}; trying again`;
+  }
+}

@@ -1,0 +1,73 @@
+/** The node-agent: works for one coordinator until told to end. Runs no workload code in this process. */
+import { readFileSync } from 'node:fs';
+import { messageOf } from '@regatta/kernel';
+import { pino } from 'pino';
+import { readConfig } from './config.ts';
+import { Executor } from './hosts/executor.ts';
+import { Link } from './link/link.ts';
+import { readMachine, readThrottledMs } from './machine/machine.ts';
+import { Stall } from './worker/stall.ts';
+
+const config = readConfig(process.argv);
+const log = pino({ level: config.logLevel, base: { node: config.id } }, pino.destination({ dest: 2, sync: true }));
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const found = readMachine();
+const machine = { ...found, cores: config.cores ?? found.cores };
+const stall = new Stall();
+
+// Read from files of the cgroup: often enough at twenty times a second.
+const THROTTLE_READ_MS = 50;
+const throttledAtStart = readThrottledMs();
+const throttled = { ms: 0, readAt: performance.now() };
+function throttledMs(): number {
+  const now = performance.now();
+  if (now - throttled.readAt >= THROTTLE_READ_MS) {
+    throttled.ms = readThrottledMs() - throttledAtStart;
+    throttled.readAt = now;
+  }
+  return throttled.ms;
+}
+
+const executor = new Executor({
+  cores: machine.cores,
+  prestart: config.prestart ?? machine.cores,
+  report: (outcome) => link?.report(outcome),
+  takeAgentStall: () => stall.take(),
+  throttledMs,
+});
+
+const end = (code: number): void => {
+  link?.close();
+  executor.shutDown();
+  process.exitCode = code;
+  // Nothing is left to wait for but sockets that close themselves.
+  setTimeout(() => process.exit(code), 100).unref();
+};
+process.on('SIGINT', () => end(0));
+process.on('SIGTERM', () => end(0));
+if (config.endsWithParent) process.on('disconnect', () => end(0));
+
+let link: Link | undefined;
+try {
+  const workloads = await executor.pool.workloads();
+  stall.start();
+  link = new Link({
+    address: config.coordinator,
+    introduction: { nodeId: config.id, machine, workloads, version },
+    executor,
+    log,
+    pulse: () => ({
+      rssBytes: process.memoryUsage.rss(),
+      hosts: executor.hosts,
+      throttledMs: throttledMs(),
+    }),
+    // Whoever started this process waits for it to be of use.
+    onWelcome: () => process.send?.({ kind: 'ready' }),
+  });
+  await link.run();
+} catch (thrown) {
+  log.fatal(messageOf(thrown));
+  end(1);
+}

@@ -1,0 +1,80 @@
+/**
+ * A host process: runs workload code for its agent, and nothing else. With one thread, lanes run on this event loop;
+ * with more, in a Piscina pool, and this loop only passes chunks and news along.
+ *
+ * Imports no gRPC and no NATS: it starts fast and holds user code only.
+ * Arguments: how many threads, and how many chunks each works on side by side.
+ */
+import { messageOf } from '@regatta/kernel';
+import { inlineLanes } from './inline-lanes.ts';
+import type { Lanes } from './lanes.ts';
+import { bareNews, type FromHost, type HostChunk, type HostNews, type HostRun, type ToHost } from './messages.ts';
+import { Stall } from './stall.ts';
+import { cards, findWorkload } from './workload-table.ts';
+
+interface OpenRun {
+  readonly run: HostRun;
+  /** Made when the run's first chunk comes: its cost belongs to the run. */
+  shared: { readonly value: unknown } | undefined;
+}
+
+const [threads, concurrency] = process.argv.slice(2).map(Number) as [number, number];
+const stall = new Stall();
+const runs = new Map<string, OpenRun>();
+const attempts = new Map<number, AbortController>();
+
+const send = (message: FromHost): void => {
+  // An agent that is gone takes no news; this process ends with it.
+  if (process.connected) process.send!(message);
+};
+
+const emit = (news: HostNews): void =>
+  send({ kind: 'news', news, rssBytes: process.memoryUsage.rss(), stallMs: stall.take() });
+
+const lanes: Lanes =
+  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, emit) : inlineLanes(stall, emit);
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', (message: ToHost) => {
+  switch (message.kind) {
+    case 'open':
+      runs.set(message.run.runId, { run: message.run, shared: undefined });
+      return;
+    case 'chunk':
+      void work(message.chunk);
+      return;
+    case 'cancel':
+      attempts.get(message.attemptId)?.abort();
+      return;
+    case 'close':
+      runs.delete(message.runId);
+      return;
+  }
+});
+
+async function work(chunk: HostChunk): Promise<void> {
+  const cancel = new AbortController();
+  attempts.set(chunk.attemptId, cancel);
+  try {
+    const open = runs.get(chunk.runId);
+    if (open === undefined) throw new Error(`run ${chunk.runId} is not open here`);
+    open.shared ??= { value: findWorkload(open.run.workload).shared?.(open.run.params) };
+    await lanes(open.run, open.shared.value, chunk, cancel.signal);
+  } catch (thrown) {
+    emit(allFailed(chunk, thrown));
+  } finally {
+    attempts.delete(chunk.attemptId);
+  }
+}
+
+/** The workload could not even begin: its shared data threw. Every task of the chunk failed by it. */
+function allFailed(chunk: HostChunk, thrown: unknown): HostNews {
+  const message = `its shared data could not be made: ${messageOf(thrown)}`;
+  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  const tasks = Array.from({ length: chunk.to - chunk.from }, (_, i) => chunk.from + i);
+  const failures = tasks.map((task) => ({ task, code: 'SHARED_THREW', message, stack }));
+  return bareNews(chunk.attemptId, chunk.from, { kind: 'completed' }, failures);
+}
+
+stall.start();
+send({ kind: 'ready', workloads: cards });

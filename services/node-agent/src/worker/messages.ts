@@ -1,0 +1,96 @@
+/** What the agent and its host processes say to each other over the process's IPC channel. */
+
+import { pack } from '@regatta/workloads';
+
+/** What a host must know of a run before it takes chunks of it. */
+export interface HostRun {
+  readonly runId: string;
+  readonly workload: string;
+  readonly params: Readonly<Record<string, number | string | boolean>>;
+  /** Chunks that one thread works on side by side. */
+  readonly concurrency: number;
+  /** 0 for none. */
+  readonly taskTimeoutMs: number;
+}
+
+export interface HostChunk {
+  readonly attemptId: number;
+  readonly runId: string;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+}
+
+export type ToHost =
+  | { readonly kind: 'open'; readonly run: HostRun }
+  | { readonly kind: 'chunk'; readonly chunk: HostChunk }
+  | { readonly kind: 'cancel'; readonly attemptId: number }
+  | { readonly kind: 'close'; readonly runId: string };
+
+export interface HostFailure {
+  readonly task: number;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Tasks [from, to) of an attempt are done. Times in the units of their names. */
+export interface HostNews {
+  readonly attemptId: number;
+  readonly from: number;
+  readonly to: number;
+  /** A pack. */
+  readonly results: Uint8Array;
+  readonly failures: readonly HostFailure[];
+  readonly wallUs: Uint32Array;
+  /** Empty where tasks share the thread and cannot be told apart. */
+  readonly cpuUs: Uint32Array;
+  /** CPU time of the thread since its last news. */
+  readonly cpuMs: number;
+  readonly laneMs: number;
+  readonly serializeMs: number;
+  readonly end: NewsEnd;
+}
+
+/** `lost`: the thread that worked on it is gone; `why` says how. */
+export type NewsEnd =
+  | { readonly kind: 'open' | 'completed' | 'stopped' }
+  | { readonly kind: 'lost'; readonly why: string };
+
+/** News that nothing more was done, only how the attempt ended; or that all of [from, to) failed. */
+export function bareNews(
+  attemptId: number,
+  from: number,
+  end: NewsEnd,
+  failures: readonly HostFailure[] = [],
+): HostNews {
+  return {
+    attemptId,
+    from,
+    to: from + failures.length,
+    results: pack(failures.map(() => new Uint8Array(0))),
+    failures,
+    wallUs: new Uint32Array(failures.length),
+    cpuUs: new Uint32Array(0),
+    cpuMs: 0,
+    laneMs: 0,
+    serializeMs: 0,
+    end,
+  };
+}
+
+export interface WorkloadCard {
+  readonly name: string;
+  readonly kind: 'cpu' | 'io';
+  readonly summary: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly default: number | string | boolean;
+    readonly unit: string;
+    readonly description: string;
+  }[];
+}
+
+export type FromHost =
+  | { readonly kind: 'ready'; readonly workloads: readonly WorkloadCard[] }
+  | { readonly kind: 'news'; readonly news: HostNews; readonly rssBytes: number; readonly stallMs: number };

@@ -1,0 +1,32 @@
+/** What runs in a pool's thread: one call works through one chunk. */
+import type { MessagePort } from 'node:worker_threads';
+import { newThread, workThrough } from './lane.ts';
+import type { HostChunk, HostNews, HostRun } from './messages.ts';
+import { findWorkload } from './workload-table.ts';
+
+export interface ThreadOrder {
+  readonly run: HostRun;
+  readonly shared: unknown;
+  readonly chunk: HostChunk;
+  /** News goes out on it; anything that comes in means stop. */
+  readonly port: MessagePort;
+}
+
+const thread = newThread();
+
+export default async function work({ run, shared, chunk, port }: ThreadOrder): Promise<void> {
+  const cancel = new AbortController();
+  port.on('message', () => cancel.abort());
+  const emit = (news: HostNews): void => port.postMessage(news, transferable(news.results));
+  try {
+    const workload = findWorkload(run.workload);
+    await workThrough({ workload, run, chunk, shared, cancelled: cancel.signal, emit }, thread);
+  } finally {
+    // Closed by the other side: closing here would drop news on its way. Until then it must not keep the thread alive.
+    port.unref();
+  }
+}
+
+/** Buffers of their own can be moved; small ones are slices of Node's pool, which must stay. */
+const transferable = (bytes: Uint8Array): ArrayBuffer[] =>
+  bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [];
