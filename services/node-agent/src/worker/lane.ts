@@ -29,6 +29,8 @@ export interface LaneWork {
   readonly workload: Workload;
   readonly run: HostRun;
   readonly chunk: HostChunk;
+  /** When this process got the chunk, on its own clock. */
+  readonly receivedAt: number;
   readonly shared: unknown;
   /** Fires when the attempt is to stop. */
   readonly cancelled: AbortSignal;
@@ -153,6 +155,7 @@ class Journal {
   #cpuUs: number[] = [];
   #serializeMs = 0;
   #sentAt = performance.now();
+  #waitMs: number;
   #beganAt = 0;
   #beganCpuUs = 0;
 
@@ -161,6 +164,7 @@ class Journal {
     this.#thread = thread;
     this.#alone = work.run.concurrency === 1;
     this.#from = work.chunk.from;
+    this.#waitMs = this.#sentAt - work.receivedAt;
   }
 
   get lastFailed(): boolean {
@@ -210,11 +214,13 @@ class Journal {
       cpuUs: Uint32Array.from(this.#cpuUs),
       cpuMs: (cpuUs - this.#thread.reportedCpuUs) / 1000,
       laneMs: now - this.#sentAt,
+      waitMs: this.#waitMs,
       serializeMs: this.#serializeMs + now - packingAt,
       end: { kind },
     });
     this.#thread.reportedCpuUs = cpuUs;
     this.#sentAt = now;
+    this.#waitMs = 0;
     this.#results = [];
     this.#failures = [];
     this.#wallUs = [];

@@ -48,6 +48,8 @@ export interface HostNews {
   /** CPU time of the thread since its last news. */
   readonly cpuMs: number;
   readonly laneMs: number;
+  /** Time the chunk waited in the host for a lane; in its first news only. */
+  readonly waitMs: number;
   readonly serializeMs: number;
   readonly end: NewsEnd;
 }
@@ -74,6 +76,7 @@ export function bareNews(
     cpuUs: new Uint32Array(0),
     cpuMs: 0,
     laneMs: 0,
+    waitMs: 0,
     serializeMs: 0,
     end,
   };

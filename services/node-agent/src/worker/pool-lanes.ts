@@ -29,7 +29,7 @@ export function poolLanes(threads: number, concurrency: number, emit: Emit): Lan
     });
     const onCancel = (): void => port1.postMessage('stop');
     cancelled.addEventListener('abort', onCancel, { once: true });
-    const order: ThreadOrder = { run, shared, chunk, port: port2 };
+    const order: ThreadOrder = { run, shared, chunk, givenAt: performance.timeOrigin + performance.now(), port: port2 };
     try {
       await pool.run(order, { transferList: [port2] });
       await done.promise;

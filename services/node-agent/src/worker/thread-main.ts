@@ -8,19 +8,22 @@ export interface ThreadOrder {
   readonly run: HostRun;
   readonly shared: unknown;
   readonly chunk: HostChunk;
+  /** Unix time in ms: threads have clocks of their own. */
+  readonly givenAt: number;
   /** News goes out on it; anything that comes in means stop. */
   readonly port: MessagePort;
 }
 
 const thread = newThread();
 
-export default async function work({ run, shared, chunk, port }: ThreadOrder): Promise<void> {
+export default async function work({ run, shared, chunk, givenAt, port }: ThreadOrder): Promise<void> {
   const cancel = new AbortController();
   port.on('message', () => cancel.abort());
   const emit = (news: HostNews): void => port.postMessage(news, transferable(news.results));
   try {
     const workload = findWorkload(run.workload);
-    await workThrough({ workload, run, chunk, shared, cancelled: cancel.signal, emit }, thread);
+    const receivedAt = givenAt - performance.timeOrigin;
+    await workThrough({ workload, run, chunk, receivedAt, shared, cancelled: cancel.signal, emit }, thread);
   } finally {
     // Closed by the other side: closing here would drop news on its way. Until then it must not keep the thread alive.
     port.unref();

@@ -1,0 +1,34 @@
+/** `npm run bench [NAME…] [--json]`: figures as ratios measured in one run. Exit code 1 where a goal is missed. */
+import { parseArgs } from 'node:util';
+import { table } from '../../services/coordinator/src/cli/render/table.ts';
+import { efficiency } from './efficiency.ts';
+import type { Bench, Figure } from './figure.ts';
+
+const benches: Readonly<Record<string, Bench>> = { efficiency };
+
+const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) {
+  process.stderr.write(`bench: no bench ${unknown}; there are: ${Object.keys(benches).join(', ')}\n`);
+  process.exit(2);
+}
+const figures: Figure[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(benches))
+  figures.push(...(await benches[name]!()));
+if (values.json) process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
+else process.stdout.write(text(figures));
+process.exitCode = figures.every(({ ok }) => ok) ? 0 : 1;
+
+function text(rows: readonly Figure[]): string {
+  return table(
+    [
+      { head: 'figure', cell: (f) => f.name },
+      { head: 'value', cell: (f) => `${f.value.toPrecision(4)} ${f.unit}`, align: 'right' },
+      { head: 'ratio', cell: (f) => f.ratio.toFixed(3), align: 'right' },
+      { head: 'goal', cell: (f) => (f.goal === null ? '' : `≥ ${f.goal}`), align: 'right' },
+      { head: '', cell: (f) => (f.goal === null ? '' : f.ok ? 'ok' : 'MISSED') },
+      { head: 'against', cell: (f) => f.against },
+    ],
+    rows,
+  );
+}
