@@ -1,5 +1,6 @@
 /** `regatta serve`: a coordinator in the foreground, until told to end. */
 import { pino } from 'pino';
+import pretty from 'pino-pretty';
 import { startServer } from './server.ts';
 
 export interface ServeOptions {
@@ -11,7 +12,7 @@ export interface ServeOptions {
 
 /** @throws RegattaError CANNOT_LISTEN */
 export async function serve({ listen, logLevel, endsWithParent }: ServeOptions): Promise<void> {
-  const log = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
+  const log = pino({ level: logLevel }, logStream());
   const server = await startServer(listen, log);
   log.info(`coordinator listens on ${server.address}`);
   const ended = Promise.withResolvers<void>();
@@ -21,4 +22,9 @@ export async function serve({ listen, logLevel, endsWithParent }: ServeOptions):
   await ended.promise;
   server.stop();
   if (process.connected) process.disconnect();
+}
+
+/** For people on a terminal, for machines elsewhere. */
+function logStream(): pino.DestinationStream {
+  return process.stderr.isTTY ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true });
 }

@@ -1,21 +1,30 @@
 /** The node-agent: works for one coordinator until told to end. Runs no workload code in this process. */
 import { readFileSync } from 'node:fs';
-import { messageOf } from '@regatta/kernel';
+import { messageOf, RegattaError } from '@regatta/kernel';
 import { pino } from 'pino';
+import pretty from 'pino-pretty';
 import { readConfig } from './config.ts';
 import { Executor } from './hosts/executor.ts';
 import { Link } from './link/link.ts';
 import { readMachine, readThrottledMs } from './machine/machine.ts';
 import { Stall } from './worker/stall.ts';
 
+/** The same as the CLI's for a cluster that cannot be used. */
+const EXIT_REFUSED = 3;
+
 const config = readConfig(process.argv);
-const log = pino({ level: config.logLevel, base: { node: config.id } }, pino.destination({ dest: 2, sync: true }));
+const log = pino({ level: config.logLevel, base: { node: config.id } }, logStream());
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 const found = readMachine();
 const machine = { ...found, cores: config.cores ?? found.cores };
 const stall = new Stall();
+
+/** For people on a terminal, for machines elsewhere. */
+function logStream(): pino.DestinationStream {
+  return process.stderr.isTTY ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true });
+}
 
 // Read from files of the cgroup: often enough at twenty times a second.
 const THROTTLE_READ_MS = 50;
@@ -68,6 +77,6 @@ try {
   });
   await link.run();
 } catch (thrown) {
-  log.fatal(messageOf(thrown));
-  end(1);
+  process.stderr.write(`regatta-node-agent: ${messageOf(thrown)}\n`);
+  end(thrown instanceof RegattaError ? EXIT_REFUSED : 1);
 }

@@ -11,7 +11,7 @@ export const noop = defineWorkload({
   kind: 'cpu',
   summary: 'Tasks that do nothing, to measure the cost of dispatch; each gives its index',
   parameters: {
-    count: { default: 1000, description: 'how many tasks', unit: 'tasks', min: 0, max: 10_000_000, integer: true },
+    count: { default: 1000, description: 'how many tasks', unit: 'tasks', min: 1, max: 10_000_000, integer: true },
   },
   tasks: ({ count }) => count,
   run: (_params, { task }) => task,

@@ -16,7 +16,7 @@ export const numberCruncher = defineWorkload({
   kind: 'cpu',
   summary: 'Sums i² for i < n + x in task x, by a loop; gives the exact sums and their total',
   parameters: {
-    count: { default: 20, description: 'how many sums', unit: 'tasks', min: 0, max: 900_000, integer: true },
+    count: { default: 20, description: 'how many sums', unit: 'tasks', min: 1, max: 900_000, integer: true },
     // n + count stays below 94,906,267, so that no square passes 2^53
     n: {
       default: 5_000_000,

@@ -20,7 +20,7 @@ export const synthetic = defineWorkload({
   kind: 'cpu',
   summary: 'Tasks that compute, wait, return bytes and fail as much as they are told to',
   parameters: {
-    count: { default: 100, description: 'how many tasks', unit: 'tasks', min: 0, max: 10_000_000, integer: true },
+    count: { default: 100, description: 'how many tasks', unit: 'tasks', min: 1, max: 10_000_000, integer: true },
     cpuMs: { default: 5, description: 'computing in each task, on an idle core', unit: 'ms', min: 0, max: 600_000 },
     ioMs: { default: 0, description: 'waiting in each task', unit: 'ms', min: 0, max: 600_000 },
     bytes: { default: 0, description: 'size of a result', unit: 'bytes', min: 0, max: 2 ** 28, integer: true },

@@ -42,8 +42,9 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
   };
 }
 
-export function statusOf(run: RunRecord, counts: RunCounts): RunStatus {
-  const { request, reason, submittedAt, startedAt, endedAt, failures } = run;
+/** @param failuresMax how many of its failures to tell */
+export function statusOf(run: RunRecord, counts: RunCounts, failuresMax: number): RunStatus {
+  const { request, reason, submittedAt, startedAt, endedAt } = run;
   const { succeeded, failed, cancelled, inFlight, pending } = counts;
   return {
     runId: run.id,
@@ -59,7 +60,7 @@ export function statusOf(run: RunRecord, counts: RunCounts): RunStatus {
     startedAtMs: startedAt,
     endedAtMs: endedAt,
     wallMs: run.wallMs,
-    failures,
+    failures: run.failures.slice(0, failuresMax),
     accounting: accountingOf(run.accounting),
   };
 }

@@ -41,15 +41,16 @@ export function controlService(engine: Engine, log: Logger): ControlServiceServe
         (thrown) => call.destroy(serviceError(thrown, log)),
       );
     };
-  const describe = (run: RunRecord) => statusOf(run, engine.counts(run));
+  const describe = (run: RunRecord, failuresMax: number) => statusOf(run, engine.counts(run), failuresMax);
+  const { failuresPerRunMax, failuresListedMax } = limits;
   return {
     submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
-    getRun: unary(({ runId }) => ({ run: describe(engine.run(runId)) })),
+    getRun: unary(({ runId }) => ({ run: describe(engine.run(runId), failuresPerRunMax) })),
     listRuns: unary(({ limit }) => ({
       runs: engine
         .runs()
         .slice(0, Math.min(limit || LIST_RUNS_MAX, LIST_RUNS_MAX))
-        .map(describe),
+        .map((run) => describe(run, failuresListedMax)),
     })),
     watchRun: streaming((call) => watch(call, engine)),
     cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reason || 'cancelled') })),
@@ -70,7 +71,9 @@ async function watch(call: ServerWritableStream<WatchRunRequest, WatchRunRespons
   const run = engine.run(call.request.runId);
   const gone = goneSignal(call);
   while (!gone.aborted) {
-    await write(call, { run: statusOf(run, engine.counts(run)) }, gone);
+    // Failures are told once, with the end.
+    const failuresMax = run.ended ? limits.failuresPerRunMax : 0;
+    await write(call, { run: statusOf(run, engine.counts(run), failuresMax) }, gone);
     if (run.ended) return;
     await nextChange(run, gone, limits.watchIntervalMs);
   }

@@ -106,6 +106,7 @@ export class Engine {
     const sentAt = new Map<number, number>();
     const lastSeenMs = Date.now();
     this.#nodes.set(nodeId, { introduction, incarnation, port, state: 'alive', pulse, lastSeenMs, sentAt });
+    this.#forgetLostNodes();
     const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
     this.#post({ kind: 'nodeJoined', node: { ...offer, workloads: workloads.map(({ name }) => name) } });
     return incarnation;
@@ -286,6 +287,14 @@ export class Engine {
   #port(nodeId: string, incarnation: number): NodePort | undefined {
     const node = this.#nodes.get(nodeId);
     return node?.incarnation === incarnation && node.state === 'alive' ? node.port : undefined;
+  }
+
+  #forgetLostNodes(): void {
+    const lost = [...this.#nodes.values()].filter(({ state }) => state === 'lost');
+    lost.sort((a, b) => a.lastSeenMs - b.lastSeenMs);
+    for (const { introduction } of lost.slice(0, Math.max(0, lost.length - limits.lostNodesMax))) {
+      this.#nodes.delete(introduction.nodeId);
+    }
   }
 
   /** Keeps history and results within their limits, oldest out first. */

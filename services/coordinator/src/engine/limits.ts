@@ -6,13 +6,15 @@ export const limits = {
   resultBytesMax: 1_073_741_824,
   /** Failures of a run that are kept with their causes; all are counted. */
   failuresPerRunMax: 1_000,
+  /** Failures of each run that a list of runs tells. */
+  failuresListedMax: 20,
+  /** Lost nodes that are remembered; the one lost longest ago is forgotten first. */
+  lostNodesMax: 256,
   heartbeatMs: 500,
   leaseMs: 5_000,
   helloMsMax: 5_000,
   watchIntervalMs: 100,
   messageBytesMax: 67_108_864,
-  /** A result frame to a client holds at most about so many bytes. */
-  resultFrameBytesMax: 1_048_576,
   shapeSideMax: 4_096,
   concurrencyMax: 65_536,
 } as const;

@@ -8,6 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { RegattaError } from '@regatta/kernel';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -28,6 +29,13 @@ const REPORT_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 64 * 1_048_576;
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
+
+/** How a connection ended. */
+interface Ending {
+  readonly complaint: string;
+  /** The coordinator's, where it refused us. */
+  readonly code: string;
+}
 
 export interface Pulse {
   readonly rssBytes: number;
@@ -67,12 +75,16 @@ export class Link {
     });
   }
 
-  /** Connects, again and again, until closed. */
+  /**
+   * Connects, again and again, until closed.
+   * @throws RegattaError PROTOCOL_VERSION where coordinator and agent cannot understand each other: trying again is no use
+   */
   async run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const complaint = await this.#connectOnce();
+      const { complaint, code } = await this.#connectOnce();
       this.#options.executor.reset();
       this.#outbox = [];
+      if (code === 'PROTOCOL_VERSION') throw new RegattaError(code, complaint);
       if (this.#closing.signal.aborted) return;
       if (complaint !== this.#complaint) this.#options.log.warn(complaint);
       this.#complaint = complaint;
@@ -98,10 +110,10 @@ export class Link {
   }
 
   /** One connection, from hello to its end. Resolves with why it ended. */
-  #connectOnce(): Promise<string> {
+  #connectOnce(): Promise<Ending> {
     const stream = this.#client.connect();
     const { address, introduction, executor } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<string>();
+    const { promise, resolve } = Promise.withResolvers<Ending>();
     const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
     this.#stream = stream;
     this.#full = false;
@@ -127,7 +139,8 @@ export class Link {
     const ended = (error?: ServiceError): void => {
       pulse.stop();
       this.#stream = undefined;
-      resolve(refusal === undefined ? explainEnd(address, error) : `${address} refuses this node: ${refusal.message}`);
+      if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code: '' });
+      else resolve({ complaint: `${address} refuses this node: ${refusal.message}`, code: refusal.code });
     };
     stream.on('error', ended);
     stream.on('end', () => ended());
