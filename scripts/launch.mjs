@@ -2,33 +2,46 @@
 //   node scripts/launch.mjs FILE.ts [ARG...]      one of ours
 //   node scripts/launch.mjs --tool NAME [ARG...]  one that npm installed
 import { spawn } from 'node:child_process';
-import { dirname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { bootstrap, node24 } from './bootstrap.mjs';
+import { realpathSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './bootstrap.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Runs `args` under Node 24 with this process's streams, passes signals on, and ends as it ends. */
-export function launch(args) {
-  bootstrap();
-  const child = spawn(node24, args, {
-    stdio: 'inherit',
-    env: { ...process.env, PATH: `${root}node_modules/.bin:${dirname(node24)}:${process.env.PATH}` },
-  });
+export async function launch(args) {
+  let node24;
+  try {
+    node24 = await bootstrap();
+  } catch (error) {
+    return fail(error.message, error.exitCode);
+  }
+  const path = [`${root}node_modules/.bin`, dirname(node24), process.env.PATH ?? ''].join(delimiter);
+  const child = spawn(node24, args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
   // A terminal sends Ctrl-C to the whole group; what a program sends with kill reaches only this process.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));
   }
-  child.on('error', (error) => {
-    process.stderr.write(`regatta: cannot start ${node24}: ${error.message}\n`);
-    process.exitCode = 1;
-  });
+  child.on('error', (error) => fail(`cannot start ${node24}: ${error.message}`));
   child.on('exit', (code, signal) => {
-    process.exitCode = code ?? 128 + (signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 9);
+    process.exitCode = code ?? 128 + constants.signals[signal];
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+function fail(message, exitCode = 1) {
+  process.stderr.write(`regatta: ${message}\n`);
+  process.exitCode = exitCode;
+}
+
+// By real paths: in a checkout that is reached through a link the two are spelled differently, and a launcher that does
+// not see that it was called does nothing, successfully.
+if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   const [first, ...rest] = process.argv.slice(2);
-  launch(first === '--tool' ? [`${root}node_modules/.bin/${rest[0]}`, ...rest.slice(1)] : [first, ...rest]);
+  if (first === undefined || (first === '--tool' && rest.length === 0)) {
+    fail('usage: node scripts/launch.mjs FILE.ts [ARG...] | --tool NAME [ARG...]', 2);
+  } else {
+    await launch(first === '--tool' ? [`${root}node_modules/.bin/${rest[0]}`, ...rest.slice(1)] : [first, ...rest]);
+  }
 }

@@ -3,4 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { launch } from './launch.mjs';
 
-launch([fileURLToPath(new URL('../services/coordinator/src/main.ts', import.meta.url)), ...process.argv.slice(2)]);
+await launch([
+  fileURLToPath(new URL('../services/coordinator/src/main.ts', import.meta.url)),
+  ...process.argv.slice(2),
+]);
