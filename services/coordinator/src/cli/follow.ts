@@ -8,7 +8,7 @@ import { hasEnded, type RunSpec, type RunView } from './views.ts';
  * Follows the run until it has ended, with progress on stderr. When `interrupted` fires the run is cancelled, and
  * followed on until its nodes have let go of it.
  */
-export async function follow(client: Client, runId: string, title: string, interrupted: AbortSignal): Promise<RunView> {
+async function follow(client: Client, runId: string, title: string, interrupted: AbortSignal): Promise<RunView> {
   const cancel = (): void => void client.cancel(runId, 'interrupted from the keyboard').catch(() => {});
   if (interrupted.aborted) cancel();
   interrupted.addEventListener('abort', cancel);

@@ -21,7 +21,7 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('Give a time such as 500ms, 5s, 2m or 1h, up to 24 days.');
 }
 
-export function hostAndPort(text: string): string {
+function hostAndPort(text: string): string {
   const port = Number(/^.+:(\d{1,5})$/.exec(text)?.[1]);
   if (port >= 1 && port <= 65_535) return text;
   throw new InvalidArgumentError('Give HOST:PORT, with a port from 1 to 65535.');
@@ -36,7 +36,7 @@ export function setting(text: string, before: Record<string, string> = {}): Reco
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
-export const coordinatorOption = (): Option =>
+const coordinatorOption = (): Option =>
   new Option('--coordinator <host:port>', 'the coordinator to talk to')
     .env('REGATTA_COORDINATOR')
     .argParser(hostAndPort);

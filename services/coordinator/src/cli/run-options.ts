@@ -88,7 +88,7 @@ function impliedModel(widths: object, kind: 'cpu' | 'io'): ModelName {
 }
 
 /** @throws RegattaError NO_SUCH_WORKLOAD that names those there are */
-export function knownWorkload(name: string): Workload {
+function knownWorkload(name: string): Workload {
   const workload = findWorkload(name);
   if (workload !== undefined) return workload;
   const known = builtinWorkloads.map((w) => w.name).join(', ');
