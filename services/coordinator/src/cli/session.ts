@@ -20,12 +20,14 @@ export async function withCluster<T>(options: ClusterOptions, use: (client: Clie
 /** Likewise, but where no cluster is named or up, one is started for as long as `use` takes. */
 export async function withAnyCluster<T>(options: ClusterOptions, use: (client: Client) => Promise<T>): Promise<T> {
   const address = options.coordinator ?? findCluster()?.address;
-  return address === undefined ? withOwnCluster(use) : withClient(address, use);
+  if (address !== undefined) return withClient(address, use);
+  process.stderr.write('No cluster is up. ');
+  return withOwnCluster(use);
 }
 
 /** Starts a cluster, says so, and ends it after `use`, however that ends. */
 export async function withOwnCluster<T>(use: (client: Client) => Promise<T>): Promise<T> {
-  process.stderr.write(`No cluster is up: starting one here (a coordinator, ${AGENTS_DEFAULT} node-agents) ...\n`);
+  process.stderr.write(`Starting a cluster here: a coordinator and ${AGENTS_DEFAULT} node-agents ...\n`);
   const cluster = await startEphemeral(AGENTS_DEFAULT);
   try {
     return await withClient(cluster.address, use);
