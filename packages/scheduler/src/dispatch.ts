@@ -2,22 +2,24 @@
  * Late binding: who gets the next chunk, and how many chunks a node may hold.
  *
  * A node gets a chunk for each free lane, then a few more to hide the way of an order; never the whole run. Runs take
- * turns chunk by chunk, and chunks last about equally long, so that runs share a node's time. Owns I4 and I5.
+ * turns, and chunks last about equally long, so that runs share a node's time. Owns I4 and I5.
  */
 import { assert } from '@regatta/kernel';
 import type { Effect } from './effects.ts';
 import { limits } from './limits.ts';
 import type { Attempt, Node } from './node.ts';
 import { chunkSize } from './policy.ts';
-import type { Run, Share } from './run.ts';
+import type { Run, Share, Work } from './run.ts';
 
 // Sums of 1/c drift by rounding; far below the smallest lane's weight.
 const SLACK = 1e-6;
 
+type Depth = 'lanes' | 'prefetch';
+
 /** What dispatching looks at; the scheduler owns it. */
 export interface Field {
   readonly nodes: ReadonlyMap<string, Node>;
-  /** Active runs in the order of their turns. */
+  /** Active runs with tasks that nobody holds, in the order of their turns. */
   readonly turns: Run[];
   nextAttemptId: number;
 }
@@ -25,7 +27,7 @@ export interface Field {
 /** Hands out all that `nodes` can take now: free lanes first, over all of them, then prefetch. */
 export function dispatch(field: Field, nodes: readonly Node[], now: number, effects: Effect[]): void {
   if (field.turns.length === 0) return;
-  const emptiestFirst = nodes.length > 1 ? [...nodes].sort((a, b) => a.load - b.load) : nodes;
+  const emptiestFirst = nodes.length > 1 ? [...nodes].sort((a, b) => a.fullness - b.fullness) : nodes;
   for (const depth of ['lanes', 'prefetch'] as const) {
     for (const node of emptiestFirst) {
       while (assignOne(field, node, depth, now, effects));
@@ -33,30 +35,46 @@ export function dispatch(field: Field, nodes: readonly Node[], now: number, effe
   }
 }
 
-function assignOne(field: Field, node: Node, depth: 'lanes' | 'prefetch', now: number, effects: Effect[]): boolean {
+function assignOne(field: Field, node: Node, depth: Depth, now: number, effects: Effect[]): boolean {
   for (let turn = 0; turn < field.turns.length; turn++) {
     const run = field.turns[turn]!;
     const share = run.shares.get(node.id);
-    if (share === undefined || run.workAt(now) > now || !hasRoom(run, share, depth)) continue;
-    if (field.turns.length > 1) {
-      field.turns.splice(turn, 1);
-      field.turns.push(run);
-    }
-    assign(field, run, share, now, effects);
+    const work = share === undefined ? undefined : run.workFor(share, now);
+    if (share === undefined || work === undefined) continue;
+    const extra = depth === 'lanes' ? 0 : prefetchOf(run, share);
+    if (hasEnough(run, share, depth, extra)) continue;
+    // Nobody overtakes the run whose turn it is: what others hold would never leave room for it.
+    if (!fitsOn(share, extra)) return false;
+    assign(field, run, share, work, now, effects);
+    endTurn(field.turns, turn, share);
     return true;
   }
   return false;
 }
 
-function hasRoom(run: Run, share: Share, depth: 'lanes' | 'prefetch'): boolean {
-  const { node, shape } = share;
-  const capacity = Math.max(node.offer.cores, shape.processes * shape.threads);
-  const weight = 1 / shape.concurrency;
-  if (depth === 'lanes') return share.attempts < share.lanes && node.load + weight <= capacity + SLACK;
+function hasEnough(run: Run, share: Share, depth: Depth, extra: number): boolean {
+  if (share.attempts < share.lanes) return false;
   // The last tasks wait for lanes that are free: queued behind a long chunk they would be what the run waits for.
-  if (share.attempts >= share.lanes && run.pending <= run.lanes) return false;
-  const extra = prefetchOf(run, share);
-  return share.attempts < share.lanes + extra && node.load + weight <= capacity + extra * weight + SLACK;
+  if (depth === 'prefetch' && run.pending <= run.lanes) return true;
+  return share.attempts >= share.lanes + extra;
+}
+
+/** A chunk fits while less than the node's cores is taken, though it may weigh more than what is left. */
+const fitsOn = (share: Share, extra: number): boolean =>
+  share.node.load < capacityOf(share) + extra / share.shape.concurrency - SLACK;
+
+/** Cores' worth of chunks that may be at work on the node. A run that asked for more threads than cores gets them. */
+export const capacityOf = ({ cores, shape }: Share): number => Math.max(cores, shape.processes * shape.threads);
+
+/** A turn lasts for one core's worth of chunks, so that a run of light chunks is not handed one of them a turn. */
+function endTurn(turns: Run[], turn: number, share: Share): void {
+  const run = turns[turn]!;
+  run.turnUsed += 1 / share.shape.concurrency;
+  if (run.pending > 0 && run.turnUsed < 1 - SLACK) return;
+  run.turnUsed = 0;
+  if (run.pending > 0 && turns.length === 1) return;
+  turns.splice(turn, 1);
+  if (run.pending > 0) turns.push(run);
 }
 
 /** Chunks that the node may hold of this run beyond its lanes. */
@@ -79,29 +97,20 @@ function nextSize(run: Run, share: Share): number {
   });
 }
 
-function assign(field: Field, run: Run, share: Share, now: number, effects: Effect[]): void {
+function assign(field: Field, run: Run, share: Share, work: Work, now: number, effects: Effect[]): void {
   const { node } = share;
   assert(field.nodes.get(node.id) === node, `assigning to ${node.id}, which is lost (I5)`);
-  const { from, to, attempt, failures, nodeLosses } = run.take(nextSize(run, share), now);
+  const chunk = work === 'suspect' ? run.takeSuspect() : run.take(nextSize(run, share), now);
+  const { from, to, attempt, alone } = chunk;
   const id = field.nextAttemptId++;
-  const held: Attempt = {
-    id,
-    run,
-    share,
-    from,
-    to,
-    attempt,
-    failures,
-    nodeLosses,
-    assignedAt: now,
-    reported: from,
-    state: 'running',
-  };
+  const held: Attempt = { ...chunk, id, run, share, assignedAt: now, reported: from, state: 'running' };
   if (run.state === 'waiting') effects.push({ kind: 'runStarted', runId: run.id });
   run.move('dispatched');
   run.inFlight += to - from;
   run.attempts++;
+  run.held++;
   share.attempts++;
+  share.alone = alone;
   node.load += 1 / share.shape.concurrency;
   node.attempts.set(id, held);
   const open = share.opened ? undefined : share.shape;

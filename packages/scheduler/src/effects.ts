@@ -1,6 +1,8 @@
 /**
  * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
- * anything that follows from it is sent (persist before acknowledge).
+ * anything that follows from it is sent (persist before acknowledge). In each step what has come to pass (`commit`,
+ * `giveUp`, `retry`, `cancel`, `runEnded`, `ignored`) is before what is to be started (`runStarted`, `assign`), and
+ * `wake` is last. Nothing about a run follows its `runEnded`.
  */
 import type { Loss, Shape } from './events.ts';
 
@@ -22,9 +24,10 @@ export type IgnoreReason =
   | 'fenced-attempt'
   /** The report does not follow on from the one before. */
   | 'out-of-order'
-  /** The report speaks of tasks that the attempt does not have. */
+  /** The report speaks of tasks that the attempt does not have, or a number in it is none. */
   | 'malformed'
-  | 'unknown-run';
+  | 'unknown-run'
+  | 'already-stopping';
 
 export type Effect =
   | { readonly kind: 'runStarted'; readonly runId: string }
@@ -47,7 +50,10 @@ export type Effect =
    * Emitted in the step of that report only.
    */
   | { readonly kind: 'commit'; readonly runId: string; readonly from: number; readonly to: number }
-  /** These tasks have no result and are tried no more; `loss` where it is not the report's own failures that say why. */
+  /**
+   * These tasks have no result and are tried no more. Without a `loss` they are part of a `commit` of this step, and
+   * the report's failures say why. With one they are ended by this effect alone: no `commit` covers them.
+   */
   | {
       readonly kind: 'giveUp';
       readonly runId: string;
@@ -64,7 +70,7 @@ export type Effect =
       readonly state: EndState;
       readonly reason: string;
       readonly counts: RunCounts;
-      /** Nodes that hold something of the run. */
+      /** Nodes that were sent something of the run and are still there. */
       readonly nodes: readonly { readonly nodeId: string; readonly incarnation: number }[];
     }
   /** Send a `tick` at this time. Replaces the time asked for before. */

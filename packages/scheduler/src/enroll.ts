@@ -4,7 +4,7 @@ import type { Run, Share } from './run.ts';
 import { lanesOf, resolveShape } from './shape.ts';
 
 /** Whether the node could take a part in the run that it does not have yet. */
-export function mayJoin(run: Run, node: Node): boolean {
+function mayJoin(run: Run, node: Node): boolean {
   const full = run.plan.nodes > 0 && run.shares.size >= run.plan.nodes;
   return !full && !run.shares.has(node.id) && node.workloads.has(run.plan.workload);
 }
@@ -12,7 +12,8 @@ export function mayJoin(run: Run, node: Node): boolean {
 /** Gives the run its nodes, the least busy first, and each of them its width. */
 export function enroll(run: Run, nodes: Iterable<Node>): void {
   const willing = [...nodes].filter((node) => mayJoin(run, node));
-  willing.sort((a, b) => a.load - b.load || a.runs.size - b.runs.size);
+  if (willing.length === 0) return;
+  willing.sort((a, b) => a.fullness - b.fullness || a.runs.size - b.runs.size);
   const chosen = run.plan.nodes > 0 ? willing.slice(0, run.plan.nodes - run.shares.size) : willing;
   const onMachine = new Map<string, number>();
   const held = [...run.shares.values()].map((share) => share.node);
@@ -21,7 +22,8 @@ export function enroll(run: Run, nodes: Iterable<Node>): void {
     // Nodes on one machine share its cores; counted twice they would all be slow.
     const cores = Math.max(1, Math.floor(node.offer.cores / onMachine.get(node.offer.machine)!));
     const shape = resolveShape(run.plan.shape, cores);
-    const share: Share = { node, shape, lanes: lanesOf(shape), attempts: 0, rate: 0, opened: false };
+    const idle = { attempts: 0, alone: false, rate: 0, opened: false };
+    const share: Share = { node, cores, shape, lanes: lanesOf(shape), ...idle };
     run.shares.set(node.id, share);
     run.lanes += share.lanes;
     node.runs.add(run);

@@ -1,5 +1,6 @@
 /** Why a run is not done: each reason that holds it now, for people and for scripts. */
-import type { Node } from './node.ts';
+import { limits } from './limits.ts';
+import type { Attempt, Node } from './node.ts';
 import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -22,7 +23,7 @@ export function explain(scheduler: Scheduler, runId: string, now: number): Reaso
   const reasons: Reason[] = [];
   if (run.state === 'stopping') reasons.push({ code: 'STOPPING', text: stoppingText(run) });
   if (run.pending > 0 && run.active) reasons.push(...whyNotHandedOut(scheduler, run, now));
-  if (run.inFlight > 0) reasons.push(inFlight(run, now));
+  if (run.held > 0) reasons.push(inFlight(run, now));
   return reasons;
 }
 
@@ -39,9 +40,16 @@ function whyNotHandedOut(scheduler: Scheduler, run: Run, now: number): Reason[] 
     const text = `${run.pending} tasks wait ${Math.ceil(workAt - now)} ms before they are tried again`;
     return [{ code: 'RETRY_BACKOFF', text }];
   }
+  return [{ code: 'LANES_BUSY', text: lanesBusyText(run) }];
+}
+
+function lanesBusyText(run: Run): string {
   const nodes = [...run.shares.values()].map((share) => share.node);
-  const text = `${run.pending} tasks wait for a lane; all are busy: ${nodes.map(busyText).join('; ')}`;
-  return [{ code: 'LANES_BUSY', text }];
+  const named = nodes.slice(0, limits.nodesExplainedMax).map(busyText).join('; ');
+  const more = nodes.length > limits.nodesExplainedMax ? `; and ${nodes.length - limits.nodesExplainedMax} more` : '';
+  const suspects = run.suspects.size;
+  const alone = suspects === 0 ? '' : `; ${suspects} of them may have killed a host process and are tried alone`;
+  return `${run.pending} tasks wait for a lane; all are busy: ${named}${more}${alone}`;
 }
 
 function busyText(node: Node): string {
@@ -52,14 +60,17 @@ function busyText(node: Node): string {
 }
 
 function inFlight(run: Run, now: number): Reason {
-  const attempts = [...run.shares.values()].flatMap((share) =>
-    [...share.node.attempts.values()].filter((attempt) => attempt.run === run),
-  );
-  const oldest = attempts.reduce((a, b) => (b.assignedAt < a.assignedAt ? b : a));
+  const oldest = attemptsOf(run).reduce((a, b) => (b.assignedAt < a.assignedAt ? b : a));
   const since = Math.round(now - oldest.assignedAt);
-  const where = `tasks ${oldest.reported}..${oldest.to - 1} on node ${oldest.share.node.id}`;
-  const text = `${run.inFlight} tasks in ${attempts.length} chunks are being worked on; the oldest, ${where}, for ${since} ms`;
+  const { from, to } = { from: oldest.reported, to: oldest.to - 1 };
+  const on = `on node ${oldest.share.node.id}, for ${since} ms`;
+  // A node may have told of a chunk's last task and not yet that the chunk is over.
+  const where = from > to ? `attempt ${oldest.id}, has no task left, ${on}` : `tasks ${from}..${to} ${on}`;
+  const text = `${run.inFlight} tasks in ${run.held} chunks are being worked on; the oldest, ${where}`;
   return { code: 'IN_FLIGHT', text };
 }
+
+const attemptsOf = (run: Run): Attempt[] =>
+  [...run.shares.values()].flatMap(({ node }) => [...node.attempts.values()].filter((held) => held.run === run));
 
 const stoppingText = (run: Run): string => `it is being stopped (${run.stopReason}): waiting for its nodes to let go`;

@@ -1,16 +1,25 @@
 /** The whole of I1 to I5, checked from scratch. Too dear for every step in production; tests run it after each. */
 import { assert, RangeSet } from '@regatta/kernel';
-import { prefetchOf } from './dispatch.ts';
+import { capacityOf, prefetchOf } from './dispatch.ts';
+import type { Node } from './node.ts';
 import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
+
+// Sums of 1/c and of rates drift by rounding.
+const SLACK = 1e-6;
 
 /** @throws InvariantError that names the invariant */
 export function checkInvariants(scheduler: Scheduler): void {
   for (const run of scheduler.runs.values()) {
     run.assertConservation();
     checkPartition(scheduler, run);
+    checkSums(scheduler, run);
+    const due = run.active && run.pending > 0;
+    assert(scheduler.turns.includes(run) === due, `run ${run.id} has a turn and no work, or work and no turn (I7)`);
   }
-  checkNodes(scheduler);
+  assert(new Set(scheduler.turns).size === scheduler.turns.length, 'a run has two turns');
+  for (const run of scheduler.turns) assert(scheduler.runs.get(run.id) === run, `${run.id} has ended, and has a turn`);
+  for (const node of scheduler.nodes.values()) checkNode(scheduler, node);
 }
 
 /** I1, I2: committed, in flight and waiting-to-retry are disjoint; with the untouched rest they make 0..N-1. */
@@ -24,7 +33,7 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
   };
   let inFlight = 0;
   for (const range of run.committed.ranges) add(range.from, range.to, 'committed');
-  for (const chunk of run.retries.items()) add(chunk.from, chunk.to, 'waiting');
+  for (const chunk of [...run.retries.items(), ...run.suspects.items()]) add(chunk.from, chunk.to, 'waiting');
   for (const node of scheduler.nodes.values()) {
     for (const attempt of node.attempts.values()) {
       if (attempt.run !== run) continue;
@@ -37,24 +46,60 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
   assert(seen.size === run.plan.tasks, `run ${run.id}: ${run.plan.tasks - seen.size} tasks are nowhere (I1)`);
 }
 
-function checkNodes(scheduler: Scheduler): void {
-  for (const node of scheduler.nodes.values()) {
-    const held = new Map<Run, number>();
-    for (const { run } of node.attempts.values()) held.set(run, (held.get(run) ?? 0) + 1);
-    for (const [run, attempts] of held) {
-      assert(scheduler.runs.get(run.id) === run, `${node.id} holds an attempt of ${run.id}, which has ended`);
-      const share = run.shares.get(node.id);
-      assert(share?.node === node, `${node.id} holds an attempt of ${run.id} without a part in it (I5)`);
-      assert(share.attempts === attempts, `${node.id} holds ${attempts} attempts, its books say ${share.attempts}`);
-    }
+/** What a run adds up over its nodes as it goes. */
+function checkSums(scheduler: Scheduler, run: Run): void {
+  const sums = { lanes: 0, held: 0, rate: 0, rates: 0 };
+  for (const { node, lanes, attempts, rate } of run.shares.values()) {
+    assert(scheduler.nodes.get(node.id) === node, `run ${run.id} has a part on ${node.id}, which is lost (I5)`);
+    assert(node.runs.has(run), `${node.id} does not know of its part in ${run.id}`);
+    sums.lanes += lanes;
+    sums.held += attempts;
+    sums.rate += rate;
+    sums.rates += rate > 0 ? 1 : 0;
+  }
+  assert(sums.lanes === run.lanes, `run ${run.id} has ${sums.lanes} lanes, its books say ${run.lanes}`);
+  assert(sums.held === run.held, `run ${run.id} has ${sums.held} attempts out, its books say ${run.held}`);
+  assert(sums.rates === run.rateCount, `run ${run.id} knows ${sums.rates} rates, its books say ${run.rateCount}`);
+  const off = Math.abs(sums.rate - run.rateSum);
+  assert(
+    off <= SLACK * Math.max(1, sums.rate),
+    `run ${run.id}: rates sum to ${sums.rate}, its books say ${run.rateSum}`,
+  );
+}
+
+function checkNode(scheduler: Scheduler, node: Node): void {
+  const held = new Map<Run, number>();
+  let load = 0;
+  for (const { run, share, alone } of node.attempts.values()) {
+    held.set(run, (held.get(run) ?? 0) + 1);
+    load += 1 / share.shape.concurrency;
+    assert(share.alone === alone, `${node.id} holds a suspect of ${run.id}, and other chunks of it`);
+  }
+  assert(Math.abs(load - node.load) < SLACK, `${node.id} has a load of ${load}, its books say ${node.load}`);
+  for (const run of held.keys()) {
+    assert(scheduler.runs.get(run.id) === run, `${node.id} holds an attempt of ${run.id}, which has ended`);
+    assert(run.shares.get(node.id)?.node === node, `${node.id} holds an attempt of ${run.id} with no part in it (I5)`);
+  }
+  for (const run of node.runs) {
+    const { attempts, alone } = run.shares.get(node.id)!;
+    const found = held.get(run) ?? 0;
+    assert(attempts === found, `${node.id} holds ${found} attempts of ${run.id}, its books say ${attempts}`);
+    assert(!alone || attempts === 1, `${node.id} is kept for a suspect of ${run.id} that it does not hold`);
   }
 }
 
-/** I4, for the moment of an assignment: what a node holds of a run fits its lanes and its prefetch. */
+/** I4, for the moment of an assignment: what a node holds, of a run and in all, fits its lanes and its prefetch. */
 export function checkCapacity(scheduler: Scheduler, nodeId: string, runId: string): void {
-  const run = scheduler.runs.get(runId);
-  const share = run?.shares.get(nodeId);
-  if (run === undefined || share === undefined) return;
-  const bound = share.lanes + prefetchOf(run, share);
+  const share = scheduler.runs.get(runId)?.shares.get(nodeId);
+  const node = scheduler.nodes.get(nodeId);
+  assert(share !== undefined && node !== undefined, `${nodeId} was assigned a chunk of ${runId} with no part in it`);
+  const bound = share.lanes + prefetchOf(scheduler.runs.get(runId)!, share);
   assert(share.attempts <= bound, `${nodeId} holds ${share.attempts} chunks of ${runId}, more than ${bound} (I4)`);
+  let room = 0;
+  for (const run of node.runs) {
+    const part = run.shares.get(nodeId)!;
+    room = Math.max(room, capacityOf(part) + prefetchOf(run, part) / part.shape.concurrency);
+  }
+  // The last chunk may weigh more than what was left: up to one core's worth.
+  assert(node.load < room + 1 + SLACK, `${nodeId} holds ${node.load} cores' worth of chunks, more than ${room} (I4)`);
 }

@@ -1,9 +1,15 @@
 /** Every bound the scheduler keeps to (I6), units in the names. */
+import { assert } from '@regatta/kernel';
+import type { RunPlan } from './events.ts';
+
 export const limits = {
   tasksPerRunMax: 1_000_000_000,
   runsActiveMax: 10_000,
   retriesPerTaskMax: 100,
-  /** How often a chunk may be lost with its node before its tasks are given up: such a chunk may be what kills them. */
+  /**
+   * How often a chunk may be lost with its node before its tasks are suspected: from then on each loss halves it, and a
+   * task that is alone is given up.
+   */
   nodeLossesPerChunkMax: 5,
   chunkTasksMax: 65_536,
   /** A chunk of more result bytes than this is cut: frames stay well below what a gRPC peer accepts. */
@@ -18,4 +24,19 @@ export const limits = {
   retryBackoffMsMin: 50,
   retryBackoffMsMax: 5_000,
   lanesPerNodeMax: 65_536,
+  /** Alarms of runs that have ended, kept until they are swept out. */
+  alarmsStaleMax: 1_000,
+  /** Nodes that an explanation names before it only counts them. */
+  nodesExplainedMax: 5,
 } as const;
+
+/** Whoever admits a plan has checked it and told its author; here a bad one is a bug. */
+export function assertWithinLimits({ tasks, nodes, chunk, retries, deadlineMs }: RunPlan): void {
+  assert(tasks >= 1, 'a run has at least one task');
+  assert(tasks <= limits.tasksPerRunMax, 'a run has at most tasksPerRunMax tasks');
+  assert(retries <= limits.retriesPerTaskMax, 'a task is tried again at most retriesPerTaskMax times');
+  for (const count of [tasks, nodes, chunk, retries]) {
+    assert(Number.isSafeInteger(count) && count >= 0, `a plan counts in whole numbers, not ${count}`);
+  }
+  assert(deadlineMs >= 0, 'a deadline is not before the submission');
+}

@@ -1,18 +1,13 @@
 /** One incarnation of one node-agent: what it offers and what it holds. */
 import type { NodeOffer } from './events.ts';
-import type { Run, Share } from './run.ts';
+import type { Chunk, Run, Share } from './run.ts';
 import type { AttemptState } from './transitions.ts';
 
 /** One try at a chunk on one node. Tasks before `reported` are done. */
-export interface Attempt {
+export interface Attempt extends Chunk {
   readonly id: number;
   readonly run: Run;
   readonly share: Share;
-  readonly from: number;
-  readonly to: number;
-  readonly attempt: number;
-  readonly failures: number;
-  readonly nodeLosses: number;
   readonly assignedAt: number;
   reported: number;
   state: AttemptState;
@@ -34,5 +29,10 @@ export class Node {
 
   get id(): string {
     return this.offer.id;
+  }
+
+  /** Load by core: how full it is, beside other nodes. */
+  get fullness(): number {
+    return this.load / this.offer.cores;
   }
 }

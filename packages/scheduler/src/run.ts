@@ -18,24 +18,36 @@ export interface Chunk extends Range {
   readonly failures: number;
   /** How often it was lost with its node. */
   readonly nodeLosses: number;
+  /** A suspect: one task that may have killed a host process. Tried with no other chunk of its run on the node. */
+  readonly alone: boolean;
 }
 
-interface DelayedChunk extends Chunk {
+/** A suspect, or whatever else there is. */
+export type Work = 'usual' | 'suspect';
+
+/** A chunk that was tried before. */
+export interface RetryChunk extends Chunk {
   readonly notBefore: number;
 }
 
 /** What one node does of one run. */
 export interface Share {
   readonly node: Node;
+  /** Cores that the node has for this run. */
+  readonly cores: number;
   /** With no zeros; fixed while the node keeps its incarnation. */
   readonly shape: Shape;
   readonly lanes: number;
   attempts: number;
+  /** It holds a suspect, and so nothing else. */
+  alone: boolean;
   /** Tasks per ms and lane, smoothed; 0 while unknown. */
   rate: number;
   /** The node has been sent the run's order. */
   opened: boolean;
 }
+
+const retryHeap = (): MinHeap<RetryChunk> => new MinHeap((chunk) => chunk.notBefore);
 
 export class Run {
   readonly plan: RunPlan;
@@ -43,19 +55,24 @@ export class Run {
   readonly deadlineAt: number;
   readonly committed = new RangeSet();
   readonly shares = new Map<string, Share>();
-  readonly retries = new MinHeap<DelayedChunk>((chunk) => chunk.notBefore);
+  readonly retries = retryHeap();
+  readonly suspects = retryHeap();
   state: RunState = 'waiting';
   stopReason = '';
   succeeded = 0;
   failed = 0;
   inFlight = 0;
+  /** Attempts ever made, and those that nodes hold now. */
   attempts = 0;
+  held = 0;
   /** Bytes of all results so far. */
   resultBytes = 0;
   /** Sums over `shares`: lanes, known rates, and how many are known. */
   lanes = 0;
   rateSum = 0;
   rateCount = 0;
+  /** Cores' worth of chunks handed out in its present turn. */
+  turnUsed = 0;
   lastProgressAt: number;
   #next = 0;
   #retryTasks = 0;
@@ -87,30 +104,48 @@ export class Run {
 
   /** When something can be handed out: now, later, or never. */
   workAt(now: number): number {
-    if (!this.active) return Number.POSITIVE_INFINITY;
     if (this.#next < this.plan.tasks) return now;
-    return this.retries.peek()?.notBefore ?? Number.POSITIVE_INFINITY;
+    return Math.min(dueAt(this.retries), dueAt(this.suspects));
+  }
+
+  /** What this share's node is to be given next; nothing while it holds a suspect, or has to let go for one. */
+  workFor(share: Share, now: number): Work | undefined {
+    if (share.alone) return undefined;
+    const usual = this.#next < this.plan.tasks || dueAt(this.retries) <= now ? 'usual' : undefined;
+    if (dueAt(this.suspects) > now) return usual;
+    // One node lets go of all else for the suspects' sake, so that they need not wait for the end of the run.
+    const [first] = this.shares.values();
+    if (share !== first && usual !== undefined) return usual;
+    return share.attempts === 0 ? 'suspect' : undefined;
   }
 
   /** Takes up to `size` tasks. What was tried before goes first: it is what the run may end up waiting for. */
   take(size: number, now: number): Chunk {
-    const due = this.retries.peek();
-    if (due !== undefined && due.notBefore <= now) {
-      this.retries.pop();
-      const cut = Math.min(due.to, due.from + size);
-      if (cut < due.to) this.retries.push({ ...due, from: cut });
-      this.#retryTasks -= cut - due.from;
-      return { from: due.from, to: cut, attempt: due.attempt, failures: due.failures, nodeLosses: due.nodeLosses };
-    }
+    if (dueAt(this.retries) <= now) return this.#takeRetry(this.retries, size);
     const from = this.#next;
     assert(from < this.plan.tasks, 'took from a run with nothing to hand out');
     this.#next = Math.min(this.plan.tasks, from + size);
-    return { from, to: this.#next, attempt: 1, failures: 0, nodeLosses: 0 };
+    return { from, to: this.#next, attempt: 1, failures: 0, nodeLosses: 0, alone: false };
+  }
+
+  takeSuspect(): Chunk {
+    return this.#takeRetry(this.suspects, 1);
+  }
+
+  #takeRetry(heap: MinHeap<RetryChunk>, size: number): Chunk {
+    const whole = heap.pop();
+    assert(whole !== undefined, 'took from a run with nothing to try again');
+    const { notBefore, ...chunk } = whole;
+    const to = Math.min(chunk.to, chunk.from + size);
+    if (to < chunk.to) heap.push({ ...whole, from: to });
+    this.#retryTasks -= to - chunk.from;
+    return { ...chunk, to };
   }
 
   /** Puts back what was taken. */
-  putBack(chunk: Chunk, notBefore: number): void {
-    this.retries.push({ ...chunk, notBefore });
+  putBack(chunk: RetryChunk): void {
+    assert(!chunk.alone || lengthOf(chunk) === 1, 'a suspect is one task');
+    (chunk.alone ? this.suspects : this.retries).push(chunk);
     this.#retryTasks += lengthOf(chunk);
   }
 
@@ -144,3 +179,5 @@ export class Run {
     assert(this.committed.size === succeeded + failed, `run ${this.id}: commits and counts differ (I2)`);
   }
 }
+
+const dueAt = (heap: MinHeap<RetryChunk>): number => heap.peek()?.notBefore ?? Number.POSITIVE_INFINITY;

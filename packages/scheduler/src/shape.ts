@@ -10,11 +10,12 @@ export const lanesOf = (shape: Shape): number => shape.processes * shape.threads
  */
 export function resolveShape(wanted: Shape, share: number): Shape {
   const bothOpen = wanted.processes === 0 && wanted.threads === 0;
-  const threads = bothOpen ? Math.min(2, share) : wanted.threads || Math.max(1, Math.floor(share / wanted.processes));
-  const processes = wanted.processes || Math.max(1, Math.floor(share / threads));
-  const concurrency = Math.max(
-    1,
-    Math.min(wanted.concurrency, Math.floor(limits.lanesPerNodeMax / (processes * threads))),
-  );
+  const pairs = bothOpen ? Math.min(2, share) : wanted.threads;
+  // Each has what the ones before it leave of the limit.
+  const threads = atMost(limits.lanesPerNodeMax, pairs || Math.floor(share / wanted.processes));
+  const processes = atMost(limits.lanesPerNodeMax / threads, wanted.processes || Math.floor(share / threads));
+  const concurrency = atMost(limits.lanesPerNodeMax / (threads * processes), wanted.concurrency);
   return { processes, threads, concurrency };
 }
+
+const atMost = (bound: number, wanted: number): number => Math.max(1, Math.min(Math.floor(bound), wanted));

@@ -7,7 +7,7 @@ import { InvariantError } from '@regatta/kernel';
 export type RunState = 'waiting' | 'running' | 'stopping' | 'succeeded' | 'failed' | 'cancelled';
 type RunTrigger = 'dispatched' | 'stopRequested' | 'allSucceeded' | 'someFailed' | 'drained';
 
-const runTable = {
+export const runTable = {
   waiting: {
     dispatched: 'running',
     stopRequested: 'stopping',
@@ -56,7 +56,7 @@ const runTable = {
 export type AttemptState = 'running' | 'stopping' | 'ended';
 type AttemptTrigger = 'progressed' | 'completed' | 'stopped' | 'lost' | 'stopRequested';
 
-const attemptTable = {
+export const attemptTable = {
   // A node may stop an attempt unasked: it is shutting down. What is left of the chunk goes elsewhere.
   running: { progressed: 'running', completed: 'ended', stopped: 'ended', lost: 'ended', stopRequested: 'stopping' },
   stopping: { progressed: 'stopping', completed: 'ended', stopped: 'ended', lost: 'ended', stopRequested: 'ignored' },

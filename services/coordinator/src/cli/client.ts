@@ -101,6 +101,7 @@ function explainError(error: ServiceError, address: string): RegattaError {
   switch (error.code) {
     case status.NOT_FOUND:
     case status.INVALID_ARGUMENT:
+    case status.RESOURCE_EXHAUSTED:
     case status.DATA_LOSS:
       return new RegattaError('REFUSED', error.details);
     case status.UNAVAILABLE:

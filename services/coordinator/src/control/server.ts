@@ -144,6 +144,7 @@ async function write<Response>(
 const STATUS: Readonly<Record<string, status>> = {
   NO_SUCH_RUN: status.NOT_FOUND,
   BAD_RUN: status.INVALID_ARGUMENT,
+  TOO_MANY_RUNS: status.RESOURCE_EXHAUSTED,
   RESULTS_DROPPED: status.DATA_LOSS,
 };
 

@@ -6,7 +6,16 @@
  * - E2: what an outcome commits is stored before any order that follows from it leaves.
  */
 import { RegattaError } from '@regatta/kernel';
-import { type Effect, type Event, explain, lanesOf, type Reason, type RunCounts, Scheduler } from '@regatta/scheduler';
+import {
+  type Effect,
+  type Event,
+  explain,
+  lanesOf,
+  type Reason,
+  type RunCounts,
+  Scheduler,
+  limits as schedulerLimits,
+} from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
 import { admit } from './admission.ts';
 import { account, type Outcome } from './bookkeeping.ts';
@@ -31,9 +40,13 @@ export class Engine {
   #nextIncarnation = Date.now();
   #runSerial = 0;
 
-  /** @returns the run's id. @throws RegattaError BAD_RUN */
+  /** @returns the run's id. @throws RegattaError BAD_RUN, TOO_MANY_RUNS */
   submit(request: RunRequest): string {
     admit(request);
+    if (this.#scheduler.runs.size >= schedulerLimits.runsActiveMax) {
+      const message = `${schedulerLimits.runsActiveMax} runs are waiting or running already; let some end first`;
+      throw new RegattaError('TOO_MANY_RUNS', message);
+    }
     this.#forgetOldRuns();
     const id = `run-${Date.now().toString(36)}-${(this.#runSerial++).toString(36)}`;
     this.#runs.set(id, new RunRecord(id, request, Date.now()));

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { explain } from './explain.ts';
+import { ModelCluster } from './testing/model-cluster.ts';
+
+const reasons = (cluster: ModelCluster, runId = 'r1') => explain(cluster.scheduler, runId, cluster.now);
+const codes = (cluster: ModelCluster) => reasons(cluster).map(({ code }) => code);
+
+describe('asked why a run is not done, the scheduler says', () => {
+  it('NO_NODES while none is connected', () => {
+    const cluster = new ModelCluster();
+    cluster.submit('r1');
+    assert.deepEqual(codes(cluster), ['NO_NODES']);
+  });
+
+  it('NO_NODE_OFFERS_WORKLOAD while none of those connected has it', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { workload: 'primes' });
+    assert.deepEqual(codes(cluster), ['NO_NODE_OFFERS_WORKLOAD']);
+    assert.match(reasons(cluster)[0]!.text, /none of the 1 connected nodes offers workload primes/);
+  });
+
+  it('LANES_BUSY and IN_FLIGHT while all it may use is at work', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { tasks: 100 });
+    cluster.now = 70;
+    assert.deepEqual(codes(cluster), ['LANES_BUSY', 'IN_FLIGHT']);
+    const [busy, inFlight] = reasons(cluster);
+    assert.equal(busy!.text, '96 tasks wait for a lane; all are busy: a holds chunks: 4 of r1');
+    assert.equal(
+      inFlight!.text,
+      '4 tasks in 4 chunks are being worked on; the oldest, tasks 0..0 on node a, for 70 ms',
+    );
+  });
+
+  it('which other runs hold the lanes', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a', { cores: 1 });
+    cluster.submit('other', { tasks: 100 });
+    cluster.submit('r1', { tasks: 1 });
+    assert.match(reasons(cluster)[0]!.text, /a holds chunks: 2 of other/);
+  });
+
+  it('which nodes are busy, but names a few only', () => {
+    const cluster = new ModelCluster();
+    for (let i = 0; i < 100; i++) cluster.join(`n${i}`);
+    cluster.submit('r1', { tasks: 1_000 });
+    assert.match(reasons(cluster)[0]!.text, /n0 holds .*; n4 holds [^;]*; and 95 more$/);
+  });
+
+  it('RETRY_BACKOFF, and for how long, while failed tasks wait to be tried again', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { tasks: 1, retries: 1 });
+    cluster.complete(cluster.held()[0]!, [0]);
+    assert.deepEqual(codes(cluster), ['RETRY_BACKOFF']);
+    cluster.pass(20);
+    assert.equal(reasons(cluster)[0]!.text, '1 tasks wait 30 ms before they are tried again');
+  });
+
+  it('that tasks wait to be tried alone', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { tasks: 3 });
+    cluster.die(cluster.holding('r1', 0));
+    assert.match(reasons(cluster)[0]!.text, /; 1 of them may have killed a host process and are tried alone$/);
+  });
+
+  it('IN_FLIGHT where a node has told of the last task and not yet that the chunk is over', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1');
+    cluster.progress(cluster.held()[0]!, 1);
+    assert.deepEqual(codes(cluster), ['IN_FLIGHT']);
+    assert.match(reasons(cluster)[0]!.text, /attempt 1, has no task left, on node a/);
+  });
+
+  it('STOPPING, and on whose word, until its nodes have let go', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { tasks: 100 });
+    cluster.stop('r1');
+    assert.deepEqual(codes(cluster), ['STOPPING', 'IN_FLIGHT']);
+    assert.match(reasons(cluster)[0]!.text, /someone asked/);
+  });
+
+  it('ENDED where it has ended or never was', () => {
+    const cluster = new ModelCluster();
+    assert.deepEqual(codes(cluster), ['ENDED']);
+    cluster.join('a');
+    cluster.submit('r1');
+    cluster.complete(cluster.held()[0]!);
+    assert.deepEqual(codes(cluster), ['ENDED']);
+  });
+});

@@ -1,0 +1,219 @@
+/**
+ * Books of a cluster kept from the scheduler's events and effects alone, as the coordinator could keep them: what the
+ * scheduler believes of itself is not asked. Holds it to I2, I3, I5 and to the order of effects.
+ */
+import assert from 'node:assert/strict';
+import type { Effect, RunCounts } from '../effects.ts';
+import type { Event, RunPlan } from '../events.ts';
+
+type Of<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
+type Report = Extract<Event, { kind: 'attemptReported' }>;
+type Fate = 'pending' | 'in flight' | 'succeeded' | 'failed';
+
+interface Book {
+  readonly plan: RunPlan;
+  readonly fates: Fate[];
+  readonly counts: Record<Fate, number>;
+  /** "node incarnation" of those that were sent the run's order. */
+  readonly opened: Set<string>;
+  started: boolean;
+  ended: Of<'runEnded'> | undefined;
+}
+
+interface Open extends Of<'assign'> {
+  readonly book: Book;
+  /** Tasks before it were reported; they may be in other hands by now. */
+  done: number;
+}
+
+/** Of one step: what has come to pass, then what is to be started, then when to wake. */
+const rank = { commit: 0, giveUp: 0, retry: 0, cancel: 0, runEnded: 0, ignored: 0, runStarted: 1, assign: 1, wake: 2 };
+
+export class Ledger {
+  readonly #books = new Map<string, Book>();
+  readonly #incarnations = new Map<string, number>();
+  readonly #open = new Map<number, Open>();
+  readonly #cancelled = new Set<number>();
+  #lastAttemptId = 0;
+
+  /** How the run ended; undefined while it has not. */
+  endOf(runId: string): Of<'runEnded'> | undefined {
+    return this.#books.get(runId)?.ended;
+  }
+
+  countsOf(runId: string): Omit<RunCounts, 'cancelled'> {
+    const { fates, counts } = this.#books.get(runId)!;
+    const { pending, succeeded, failed } = counts;
+    return { tasks: fates.length, pending, succeeded, failed, inFlight: counts['in flight'] };
+  }
+
+  /** Enters one step; throws where an effect contradicts the books. */
+  enter(event: Event, effects: readonly Effect[]): void {
+    this.#assertOrder(effects);
+    const happened = effects.filter((effect) => rank[effect.kind] === 0);
+    const reported = event.kind === 'attemptReported' ? this.#attemptOf(event, effects) : undefined;
+    if (event.kind === 'runSubmitted') this.#openBook(event.plan);
+    for (const effect of happened) if (effect.kind === 'commit') this.#commit(effect, event, reported);
+    for (const effect of happened) if (effect.kind === 'giveUp') this.#giveUp(effect, event, effects);
+    for (const effect of happened) if (effect.kind === 'cancel') this.#cancel(effect);
+    if (event.kind === 'attemptReported') this.#letGo(event, effects, reported);
+    this.#followNodes(event);
+    for (const effect of happened) if (effect.kind === 'runEnded') this.#end(effect);
+    for (const effect of effects) {
+      if (effect.kind === 'runStarted') this.#start(effect);
+      if (effect.kind === 'assign') this.#assign(effect);
+    }
+  }
+
+  #assertOrder(effects: readonly Effect[]): void {
+    const ranks = effects.map((effect) => rank[effect.kind]);
+    assert.deepEqual(
+      ranks,
+      ranks.toSorted((a, b) => a - b),
+      `effects are in no order: ${JSON.stringify(effects)}`,
+    );
+    const ended = new Set<string>();
+    for (const effect of effects) {
+      if ('runId' in effect && effect.runId !== undefined) assert.ok(!ended.has(effect.runId), 'news of an ended run');
+      if (effect.kind === 'runEnded') ended.add(effect.runId);
+    }
+  }
+
+  #openBook(plan: RunPlan): void {
+    const fates = new Array<Fate>(plan.tasks).fill('pending');
+    const counts = { pending: plan.tasks, 'in flight': 0, succeeded: 0, failed: 0 };
+    this.#books.set(plan.runId, { plan, fates, counts, opened: new Set(), started: false, ended: undefined });
+  }
+
+  /** The attempt that the report is about; undefined where it is about none that is open. */
+  #attemptOf(report: Report, effects: readonly Effect[]): Open | undefined {
+    const open = this.#open.get(report.attemptId);
+    const mine = open !== undefined && open.nodeId === report.nodeId && open.incarnation === report.incarnation;
+    const fenced = hasIgnored(effects, 'stale-node', 'fenced-attempt');
+    assert.equal(fenced, !mine, `a report on attempt ${report.attemptId} is ${fenced ? '' : 'not '}fenced`);
+    return mine ? open : undefined;
+  }
+
+  /** I2: in flight in the attempt that reports it, so neither committed nor given up before. */
+  #commit({ runId, from, to }: Of<'commit'>, event: Event, reported: Open | undefined): void {
+    assert.ok(from < to, 'an empty commit');
+    assert.ok(event.kind === 'attemptReported' && reported?.runId === runId, 'a commit without a report');
+    assert.ok(from >= event.from && to <= event.to, `commits ${from}..${to} of a report on ${event.from}..${event.to}`);
+    this.#change(reported.book, from, to, 'in flight', 'succeeded');
+  }
+
+  /**
+   * Without a loss: tasks of this step's commits that the report calls failed. With one: tasks of a lost attempt, which
+   * no commit covers.
+   */
+  #giveUp({ runId, from, to, loss }: Of<'giveUp'>, event: Event, effects: readonly Effect[]): void {
+    const book = this.#books.get(runId)!;
+    if (loss !== undefined) return this.#change(book, from, to, 'in flight', 'failed');
+    assert.ok(event.kind === 'attemptReported', 'failures without a report');
+    for (let task = from; task < to; task++) {
+      assert.ok(event.failed.includes(task), `gives up task ${task}, which did not fail`);
+      const covers = (effect: Effect) => effect.kind === 'commit' && task >= effect.from && task < effect.to;
+      assert.ok(effects.some(covers), `gives up task ${task}, which is not committed in this step`);
+    }
+    this.#change(book, from, to, 'succeeded', 'failed');
+  }
+
+  #cancel({ attemptId, nodeId, incarnation }: Of<'cancel'>): void {
+    const open = this.#open.get(attemptId);
+    assert.ok(open?.nodeId === nodeId && open.incarnation === incarnation, `cancels attempt ${attemptId}, not open`);
+    assert.ok(!this.#cancelled.has(attemptId), `cancels attempt ${attemptId} twice`);
+    this.#cancelled.add(attemptId);
+  }
+
+  /** What the report covers and the scheduler did not commit is to be tried again; an ended attempt lets go of all. */
+  #letGo({ attemptId, from, to, end }: Report, effects: readonly Effect[], reported: Open | undefined): void {
+    if (reported === undefined) return;
+    if (!hasIgnored(effects, 'malformed', 'out-of-order')) {
+      this.#release(reported.book, from, to);
+      reported.done = to;
+    }
+    if (end.kind !== 'open') this.#close(attemptId);
+  }
+
+  #followNodes(event: Event): void {
+    if (event.kind === 'nodeLost' && this.#incarnations.get(event.nodeId) === event.incarnation) {
+      this.#lose(event.nodeId);
+    }
+    if (event.kind !== 'nodeJoined') return;
+    const { id, incarnation, cores } = event.node;
+    if (!Number.isSafeInteger(incarnation) || !(cores > 0 && cores < Number.POSITIVE_INFINITY)) return;
+    if (incarnation <= (this.#incarnations.get(id) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#lose(id);
+    this.#incarnations.set(id, incarnation);
+  }
+
+  #lose(nodeId: string): void {
+    this.#incarnations.delete(nodeId);
+    for (const { attemptId, nodeId: on } of [...this.#open.values()]) if (on === nodeId) this.#close(attemptId);
+  }
+
+  #close(attemptId: number): void {
+    const { book, done, to } = this.#open.get(attemptId)!;
+    this.#open.delete(attemptId);
+    this.#cancelled.delete(attemptId);
+    this.#release(book, done, to);
+  }
+
+  #release(book: Book, from: number, to: number): void {
+    for (let task = from; task < to; task++) {
+      if (book.fates[task] === 'in flight') this.#change(book, task, task + 1, 'in flight', 'pending');
+    }
+  }
+
+  #end(effect: Of<'runEnded'>): void {
+    const book = this.#books.get(effect.runId)!;
+    assert.equal(book.ended, undefined, `${effect.runId} ends twice`);
+    book.ended = effect;
+    const { tasks, pending, succeeded, failed, inFlight } = this.countsOf(effect.runId);
+    assert.equal(inFlight, 0, `${effect.runId} ends with tasks in flight`);
+    assert.deepEqual(effect.counts, { tasks, succeeded, failed, cancelled: pending, inFlight: 0, pending: 0 }); // I3
+    const state = pending > 0 ? 'cancelled' : failed > 0 ? 'failed' : 'succeeded';
+    assert.equal(effect.state, state);
+    const alive = [...book.opened].filter((key) => this.#isAlive(key));
+    const told = effect.nodes.map(({ nodeId, incarnation }) => keyOf(nodeId, incarnation));
+    assert.deepEqual(told.sort(), alive.sort(), 'the nodes that hold something of the run are told of its end');
+  }
+
+  #isAlive(key: string): boolean {
+    return [...this.#incarnations].some(([nodeId, incarnation]) => keyOf(nodeId, incarnation) === key);
+  }
+
+  #start({ runId }: Of<'runStarted'>): void {
+    const book = this.#books.get(runId)!;
+    assert.ok(!book.started, `${runId} starts twice`);
+    book.started = true;
+  }
+
+  #assign(effect: Of<'assign'>): void {
+    const { nodeId, incarnation, attemptId, runId, from, to } = effect;
+    const book = this.#books.get(runId)!;
+    assert.equal(this.#incarnations.get(nodeId), incarnation, `assigns to ${nodeId} ${incarnation}, not there (I5)`);
+    assert.ok(attemptId > this.#lastAttemptId, 'an attempt id is used twice');
+    assert.ok(book.started && book.ended === undefined, `assigns a chunk of ${runId}, which is not under way`);
+    assert.ok(from < to, 'an empty chunk');
+    assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
+    this.#lastAttemptId = attemptId;
+    book.opened.add(keyOf(nodeId, incarnation));
+    this.#open.set(attemptId, { ...effect, book, done: from });
+    this.#change(book, from, to, 'pending', 'in flight');
+  }
+
+  #change(book: Book, from: number, to: number, before: Fate, after: Fate): void {
+    for (let task = from; task < to; task++) {
+      assert.equal(book.fates[task], before, `task ${task} of ${book.plan.runId} becomes ${after}`);
+      book.fates[task] = after;
+    }
+    book.counts[before] -= to - from;
+    book.counts[after] += to - from;
+  }
+}
+
+const keyOf = (nodeId: string, incarnation: number): string => `${nodeId} ${incarnation}`;
+
+const hasIgnored = (effects: readonly Effect[], ...reasons: string[]): boolean =>
+  effects.some((effect) => effect.kind === 'ignored' && reasons.includes(effect.reason));
