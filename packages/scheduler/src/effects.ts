@@ -1,7 +1,7 @@
 /**
  * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
  * anything that follows from it is sent (persist before acknowledge). In each step what has come to pass (`commit`,
- * `giveUp`, `retry`, `cancel`, `runEnded`, `ignored`) is before what is to be started (`runStarted`, `assign`), and
+ * `giveUp`, `retry`, `runStopping`, `cancel`, `runEnded`, `ignored`) is before what is to be started (`runStarted`, `assign`), and
  * `wake` is last. Nothing about a run follows its `runEnded`.
  */
 import type { Loss, Shape } from './events.ts';
@@ -43,6 +43,8 @@ export type Effect =
       readonly attempt: number;
       readonly open: Shape | undefined;
     }
+  /** It will end without doing the rest: asked for, or past its deadline. */
+  | { readonly kind: 'runStopping'; readonly runId: string; readonly reason: string }
   /** Stop this attempt; the node answers with a report that ends it. */
   | { readonly kind: 'cancel'; readonly nodeId: string; readonly incarnation: number; readonly attemptId: number }
   /**

@@ -85,6 +85,7 @@ export class Scheduler implements Field {
     if (!run.active) return this.#ignore('already-stopping', runId);
     run.move('stopRequested');
     run.stopReason = reason;
+    this.#effects.push({ kind: 'runStopping', runId, reason });
     const turn = this.turns.indexOf(run);
     if (turn >= 0) this.turns.splice(turn, 1);
     for (const attempt of attemptsOf(run)) {

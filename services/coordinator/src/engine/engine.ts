@@ -173,7 +173,6 @@ export class Engine {
     const effects = this.#scheduler.step(event, performance.now());
     if (occasion.outcome !== undefined) this.#keepBooks(occasion.outcome, occasion.nodeId!, effects);
     for (const effect of effects) this.#apply(effect, occasion);
-    if (event.kind === 'runStopped') this.#stopping(event.runId, event.reason);
   }
 
   #keepBooks(outcome: Outcome, nodeId: string, effects: readonly Effect[]): void {
@@ -194,6 +193,8 @@ export class Engine {
         return;
       case 'assign':
         return this.#assign(effect);
+      case 'runStopping':
+        return this.#stopping(effect.runId, effect.reason);
       case 'cancel':
         this.#port(effect.nodeId, effect.incarnation)?.cancel(effect.attemptId);
         return;
@@ -224,8 +225,7 @@ export class Engine {
   }
 
   #stopping(runId: string, reason: string): void {
-    const run = this.#runs.get(runId);
-    if (run === undefined || run.ended) return;
+    const run = this.#runs.get(runId)!;
     run.state = 'stopping';
     run.reason = reason;
     run.changed();
@@ -266,7 +266,9 @@ export class Engine {
   #giveUp(effect: Extract<Effect, { kind: 'giveUp' }>, outcome: Outcome | undefined): void {
     const run = this.#runs.get(effect.runId)!;
     const { nodeId: node, attempt, loss } = effect;
-    const lossFacts = outcome?.end.kind === 'lost' ? outcome.end.loss : undefined;
+    // A task may fail by itself in the very report that tells of its host's death: that death is not its cause.
+    const lossFacts = loss !== undefined && outcome?.end.kind === 'lost' ? outcome.end.loss : undefined;
+    if (loss !== undefined) run.accounting.lostAttempts++;
     for (let task = effect.from; task < effect.to && run.failures.length < limits.failuresPerRunMax; task++) {
       const own = loss === undefined ? outcome?.failures.find((failure) => failure.task === task) : undefined;
       run.noteFailure({

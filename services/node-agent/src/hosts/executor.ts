@@ -148,16 +148,23 @@ export class Executor {
     this.#pool.end();
   }
 
-  /** Starts what can start, oldest first (X2). */
+  /** Starts what can start, oldest first (X2). Light chunks do not overtake a heavy one that waits for cores. */
   #fill(): void {
-    if (this.#queue.length === 0) return;
-    this.#queue = this.#queue.filter((held) => !this.#start(held));
+    const left: Held[] = [];
+    let coresTaken = false;
+    for (const held of this.#queue) {
+      const { run } = held;
+      const ahead = run.active >= run.lanes;
+      if (!ahead && !coresTaken) coresTaken = !this.#hasCoresFor(run);
+      if (coresTaken || (ahead && run.active >= run.lanes + aheadOf(run))) left.push(held);
+      else this.#start(held);
+    }
+    this.#queue = left;
   }
 
-  #start(held: Held): boolean {
+  #start(held: Held): void {
     const { run, assignment } = held;
     const { concurrency } = run.order.shape;
-    if (run.active >= run.lanes ? run.active >= run.lanes + aheadOf(run) : !this.#hasCoresFor(run)) return false;
     const host = this.#hostFor(run);
     run.active++;
     run.hosts.set(host, (run.hosts.get(host) ?? 0) + 1);
@@ -166,7 +173,6 @@ export class Executor {
     held.newsAt = held.startedAt;
     const { runId, workload, params, taskTimeoutMs } = run.order;
     host.give({ runId, workload, params, concurrency, taskTimeoutMs }, assignment);
-    return true;
   }
 
   /** Threads at work are 1 / concurrency for each chunk; a run alone may have all it asked for. */
