@@ -311,10 +311,7 @@ describe('while a run is being stopped', () => {
     cluster.submit('r1', { tasks: 100 });
     const held = cluster.held();
     const effects = cluster.stop('r1');
-    assert.deepEqual(
-      kinds(effects),
-      held.map(() => 'cancel'),
-    );
+    assert.deepEqual(kinds(effects), ['runStopping', ...held.map(() => 'cancel')]);
     assert.deepEqual(assignsIn(cluster.join('c')), []);
     assert.deepEqual(ignored(cluster.stop('r1')), ['already-stopping']);
   });
@@ -356,7 +353,7 @@ describe('while a run is being stopped', () => {
   it('it ends at once where no node holds anything of it', () => {
     const cluster = clusterOf();
     cluster.submit('r1', { tasks: 3 });
-    assert.deepEqual(kinds(cluster.stop('r1')), ['runEnded']);
+    assert.deepEqual(kinds(cluster.stop('r1')), ['runStopping', 'runEnded']);
     assert.equal(endOf(cluster).state, 'cancelled');
   });
 });
@@ -377,7 +374,7 @@ describe('a run with a deadline', () => {
     for (const runId of ['r1', 'r2']) cluster.submit(runId, { tasks: 1, deadlineMs: 500, retries: 1 });
     for (const order of cluster.held()) cluster.complete(order, [0]);
     cluster.now = 500;
-    assert.deepEqual(kinds(cluster.step({ kind: 'tick' })), ['runEnded', 'runEnded']);
+    assert.deepEqual(kinds(cluster.step({ kind: 'tick' })), ['runStopping', 'runEnded', 'runStopping', 'runEnded']);
   });
 
   it('does not keep the scheduler awake once it has ended, longer than its own alarm', () => {

@@ -27,7 +27,18 @@ interface Open extends Of<'assign'> {
 }
 
 /** Of one step: what has come to pass, then what is to be started, then when to wake. */
-const rank = { commit: 0, giveUp: 0, retry: 0, cancel: 0, runEnded: 0, ignored: 0, runStarted: 1, assign: 1, wake: 2 };
+const rank = {
+  commit: 0,
+  giveUp: 0,
+  retry: 0,
+  runStopping: 0,
+  cancel: 0,
+  runEnded: 0,
+  ignored: 0,
+  runStarted: 1,
+  assign: 1,
+  wake: 2,
+};
 
 export class Ledger {
   readonly #books = new Map<string, Book>();
