@@ -49,7 +49,8 @@ async function install(root, setInstaller) {
   if (error !== undefined) throw new Error(`cannot run npm: ${error.message}`);
   if (signal !== null) throw new Interrupted(signal);
   if (code !== 0) throw new Error(`npm install failed (exit ${code}), so nothing can run; ${LOGS}`);
-  if (!isInstalled(root)) throw new Error(`npm install ended well, but packages of package-lock.json are missing; ${LOGS}`);
+  if (!isInstalled(root))
+    throw new Error(`npm install ended well, but packages of package-lock.json are missing; ${LOGS}`);
 }
 
 /** npm was told to stop. Ends as a program does that the signal ended. */

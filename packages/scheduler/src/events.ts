@@ -71,5 +71,3 @@ export type Event =
     }
   /** The time that the last `wake` effect asked for has come. */
   | { readonly kind: 'tick' };
-
-export type EventKind = Event['kind'];

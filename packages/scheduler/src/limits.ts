@@ -11,6 +11,8 @@ export const limits = {
    * task that is alone is given up.
    */
   nodeLossesPerChunkMax: 5,
+  /** How often a chunk may be let go of for others' sake before that counts as a loss of its own. */
+  innocentAttemptsPerChunkMax: 1_000,
   chunkTasksMax: 65_536,
   /** A chunk of more result bytes than this is cut: frames stay well below what a gRPC peer accepts. */
   chunkBytesMax: 1_048_576,

@@ -79,9 +79,23 @@ describe('a chunk that was lost with its node', () => {
   });
 });
 
-describe('a chunk that its node let go of', () => {
+describe('a chunk that its node let go of for the sake of another', () => {
+  it('is tried again after a moment, and nothing is held against it', () => {
+    const verdict = judge(chunk(0, 1, { nodeLosses: limits.nodeLossesPerChunkMax }), 'let-go', nodeLost, 0, NOW);
+    assert.deepEqual(verdict.again, [again(0, 1, { nodeLosses: limits.nodeLossesPerChunkMax }, NOW + 50)]);
+    assert.equal(verdict.givenUp, undefined);
+  });
+
+  it('counts as lost when that goes on and on', () => {
+    const attempt = limits.innocentAttemptsPerChunkMax;
+    const verdict = judge(chunk(0, 5, { attempt }), 'let-go', nodeLost, 0, NOW);
+    assert.equal(verdict.again[0]!.nodeLosses, 1);
+  });
+});
+
+describe('a chunk that its node left tasks out of', () => {
   it('waits, so that the same node is not handed it again at once', () => {
-    const verdict = judge(chunk(0, 5, { nodeLosses: 1 }), 'node-let-go', nodeLost, 0, NOW);
+    const verdict = judge(chunk(0, 5, { nodeLosses: 1 }), 'left-out', nodeLost, 0, NOW);
     assert.deepEqual(verdict.again, [again(0, 5, { nodeLosses: 2 }, NOW + 100)]);
   });
 });

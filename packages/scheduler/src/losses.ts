@@ -5,10 +5,10 @@ import { limits } from './limits.ts';
 import type { Chunk, RetryChunk } from './run.ts';
 
 /**
- * Why it was lost: its node is gone; its node let go of it unasked, or ended it with tasks left out; or something died
- * of the work itself.
+ * Why it was lost: its node is gone; its node ended it with tasks left out; its node let go of it for another's sake
+ * (the host process that they shared was killed); or something died of the work itself.
  */
-export type Cause = 'node-gone' | 'node-let-go' | 'work';
+export type Cause = 'node-gone' | 'left-out' | 'let-go' | 'work';
 
 export interface Verdict {
   readonly again: readonly RetryChunk[];
@@ -16,18 +16,25 @@ export interface Verdict {
   readonly givenUp: Range | undefined;
 }
 
+// Far past the longest wait, far from the end of an integer.
+const BACKOFF_DOUBLINGS_MAX = 16;
+
 /** How long a task waits before it is tried again, after it failed `failures` times before this one. */
 export const backoffMs = (failures: number): number =>
-  Math.min(limits.retryBackoffMsMax, limits.retryBackoffMsMin * 2 ** failures);
+  Math.min(limits.retryBackoffMsMax, limits.retryBackoffMsMin * (1 << Math.min(failures, BACKOFF_DOUBLINGS_MAX)));
 
 /** @param undone what is left of the attempt, with its past; `attempt` in it is that of the lost one */
 export function judge(undone: Chunk, cause: Cause, loss: Loss, retries: number, now: number): Verdict {
   const past = { ...undone, attempt: undone.attempt + 1, notBefore: now };
-  return cause === 'work' ? judgeWork(past, loss, retries) : judgeNode(past, cause);
+  if (cause === 'work') return judgeWork(past, loss, retries);
+  const innocent = cause === 'let-go' && past.attempt <= limits.innocentAttemptsPerChunkMax;
+  return innocent
+    ? { again: [{ ...past, notBefore: now + backoffMs(0) }], givenUp: undefined }
+    : judgeNode(past, cause);
 }
 
 /** Elsewhere it may go well. But a chunk that takes node after node with it is not innocent: its tasks are parted. */
-function judgeNode(past: RetryChunk, cause: 'node-gone' | 'node-let-go'): Verdict {
+function judgeNode(past: RetryChunk, cause: Exclude<Cause, 'work'>): Verdict {
   // A node that lets go is still there and would be handed the chunk again at once.
   const wait = cause === 'node-gone' ? 0 : backoffMs(past.nodeLosses);
   const next = { ...past, nodeLosses: past.nodeLosses + 1, notBefore: past.notBefore + wait };

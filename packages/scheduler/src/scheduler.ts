@@ -172,11 +172,11 @@ export class Scheduler implements Field {
   #endAttempt(attempt: Attempt, end: Exclude<AttemptEnd, { kind: 'open' }>, now: number): void {
     this.#close(attempt, end.kind);
     if (end.kind === 'lost') return this.#retryRest(attempt, 'work', end.loss, now);
-    const loss =
-      end.kind === 'stopped'
-        ? { code: 'STOPPED', message: 'stopped by its node' }
-        : { code: 'REPORT_MISSING', message: 'ended by its node with no word of some of its tasks' };
-    this.#retryRest(attempt, 'node-let-go', loss, now);
+    if (end.kind === 'stopped') {
+      return this.#retryRest(attempt, 'let-go', { code: 'STOPPED', message: 'stopped by its node' }, now);
+    }
+    const loss = { code: 'REPORT_MISSING', message: 'ended by its node with no word of some of its tasks' };
+    this.#retryRest(attempt, 'left-out', loss, now);
   }
 
   /** Takes the attempt off the books of its node; what it leaves undone is in flight no more. */

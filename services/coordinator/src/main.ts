@@ -10,9 +10,13 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 // A reader that has seen enough (`| head`) is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-const serving = process.argv[2] === 'serve';
-// A coordinator ends by its own rules; commands clean up at the first signal and give up at the second.
-const interrupted = serving ? new AbortController().signal : interruption(() => process.exit(exitCode.interrupted));
+// These have something to clean up: at the first signal they do, at a second they give up. A coordinator ends by rules
+// of its own. All others just end.
+const CLEANING_UP = new Set(['run', 'race', 'demo', 'up']);
+const command = process.argv[2] ?? '';
+const leave = (): never => process.exit(exitCode.interrupted);
+const interrupted = CLEANING_UP.has(command) ? interruption(leave) : new AbortController().signal;
+if (!CLEANING_UP.has(command) && command !== 'serve') process.on('SIGINT', leave).on('SIGTERM', leave);
 try {
   await buildProgram(version, interrupted).parseAsync(process.argv);
 } catch (thrown) {

@@ -1,6 +1,6 @@
 /** The coordinator's gRPC server: node link, control, health and reflection on one port. */
 import { fileURLToPath } from 'node:url';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { RegattaError } from '@regatta/kernel';
@@ -26,6 +26,8 @@ export interface RunningServer {
  * @throws RegattaError CANNOT_LISTEN in one line
  */
 export async function startServer(listen: string, log: Logger): Promise<RunningServer> {
+  // What goes wrong is told by us, in one line.
+  setLogVerbosity(logVerbosity.NONE);
   const engine = new Engine();
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,

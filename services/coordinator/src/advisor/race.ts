@@ -12,7 +12,7 @@ import { Interrupted } from '../cli/exit.ts';
 import { submitAndFollow } from '../cli/follow.ts';
 import { plural } from '../cli/render/format.ts';
 import { collect, digestOf } from '../cli/results.ts';
-import { planRun } from '../cli/run-options.ts';
+import { type PlannedRun, planRun } from '../cli/run-options.ts';
 
 import { type Entry, entriesFor, totalCores } from './entries.ts';
 import { type EntryResult, resultOf, type Sample } from './measure.ts';
@@ -38,15 +38,17 @@ export interface RaceResult {
   readonly verdict: Verdict | null;
 }
 
-/** @throws RegattaError for bad input; Interrupted */
+/** What is to be raced. @throws RegattaError for bad input: worth knowing before a cluster is started */
+export const planRace = (name: string, set: RaceOptions['set'] = {}): PlannedRun =>
+  planRun(name, { set, policy: 'awf', retries: 0 });
+
+/** @throws RegattaError, Interrupted */
 export async function race(
   client: Client,
-  name: string,
-  options: RaceOptions,
+  { spec, workload }: PlannedRun,
+  { repeat, concurrency }: RaceOptions,
   interrupted: AbortSignal,
 ): Promise<RaceResult> {
-  const { set = {}, repeat, concurrency } = options;
-  const { spec, workload } = planRun(name, { set, policy: 'awf', retries: 0 });
   const nodes = (await client.nodes()).filter(({ state }) => state === 'alive');
   if (nodes.length === 0)
     throw new RegattaError('NO_CLUSTER', `no node is connected to ${client.address}: nobody to race`);
@@ -56,7 +58,7 @@ export async function race(
   const results = entries.map((entry, i) => resultOf(entry, samples[i]!, serialMs, nodes));
   const cluster = { nodes: nodes.length, cores: nodes.map(({ cores }) => cores) };
   const verdict = judge(results, workload.kind, totalCores(nodes));
-  return { workload: name, kind: workload.kind, tasks: spec.tasks, cluster, entries: results, verdict };
+  return { workload: workload.name, kind: workload.kind, tasks: spec.tasks, cluster, entries: results, verdict };
 }
 
 async function runRounds(

@@ -23,6 +23,7 @@ class Connection {
   readonly #log: Logger;
   readonly #port: StreamPort;
   #node: { readonly id: string; readonly incarnation: number } | undefined;
+  #lost = false;
   #heardAt = performance.now();
   readonly #watch: NodeJS.Timeout;
 
@@ -48,7 +49,7 @@ class Connection {
       const { id, incarnation } = this.#node;
       if (frame?.$case === 'report') {
         for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
-      } else if (frame?.$case === 'heartbeat') {
+      } else if (frame?.$case === 'heartbeat' && !this.#lost) {
         this.#engine.beat(id, incarnation, frame.value);
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
       }
@@ -99,9 +100,10 @@ class Connection {
   #over(reason: string): void {
     clearInterval(this.#watch);
     this.#port.end();
-    if (this.#node === undefined) return;
+    // It is remembered: what the node still says is late news, to be counted, and no stranger's.
+    if (this.#node === undefined || this.#lost) return;
+    this.#lost = true;
     const { id, incarnation } = this.#node;
-    this.#node = undefined;
     this.#log.info({ node: id, incarnation }, `node lost: ${reason}`);
     this.#engine.lost(id, incarnation, reason);
   }

@@ -1,5 +1,13 @@
 /** The coordinator, as the CLI calls it. Raw gRPC errors end here: what leaves is a RegattaError in one line. */
-import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type ClientReadableStream,
+  credentials,
+  logVerbosity,
+  Metadata,
+  type ServiceError,
+  setLogVerbosity,
+  status,
+} from '@grpc/grpc-js';
 import { RegattaError } from '@regatta/kernel';
 import { ControlServiceClient } from '@regatta/proto/control';
 import type { RunState } from '@regatta/scheduler';
@@ -16,6 +24,8 @@ export class Client {
   /** Connects at the first call. */
   constructor(address: string) {
     this.address = address;
+    // Errors are told by us, in one line.
+    setLogVerbosity(logVerbosity.NONE);
     this.#stub = new ControlServiceClient(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     });
@@ -38,7 +48,7 @@ export class Client {
   }
 
   async nodes(): Promise<NodeView[]> {
-    return (await this.#unary('listNodes', {})).nodes.map(nodeViewOf);
+    return (await this.#unary('listNodes', {})).nodes.map(nodeViewOf).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async workloads(): Promise<WorkloadView[]> {
@@ -50,13 +60,17 @@ export class Client {
     return { state: runStateOf(state), reasons };
   }
 
+  // A stream has no deadline. So streams begin with a call that has one: whoever never answers is found out by it.
+
   /** The run now, then as it changes, until it has ended. */
   async *watch(runId: string): AsyncIterable<RunView> {
+    await this.run(runId);
     for await (const { run } of this.#stream(this.#stub.watchRun({ runId }))) yield runViewOf(run!);
   }
 
   /** Results as they are committed, until the run has ended; parts in any order, each once. */
   async *results(runId: string): AsyncIterable<ResultPart> {
+    await this.run(runId);
     yield* this.#stream(this.#stub.streamResults({ runId }));
   }
 

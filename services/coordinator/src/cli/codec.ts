@@ -1,7 +1,7 @@
 /** Between the control service's wire types and what the CLI shows. */
 import type { TaskFailure, Shape as WireShape, Workload } from '@regatta/proto/common';
 import type { NodeStatus, RunStatus, RunSpec as WireRunSpec, RunState as WireRunState } from '@regatta/proto/control';
-import type { RunState, Shape } from '@regatta/scheduler';
+import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
 import type { AccountingView, FailureView, NodeView, RunSpec, RunView, WorkloadView } from './views.ts';
 
 const STATES: Readonly<Record<number, RunState>> = {
@@ -40,7 +40,12 @@ export function runViewOf(wire: RunStatus): RunView {
 
 function specOf(spec: WireRunSpec | undefined): RunSpec {
   if (spec === undefined) throw new Error('the coordinator sent a run without its spec');
-  return { ...spec, kind: spec.kind === 2 ? 'io' : 'cpu', shape: shapeOf(spec.shape) };
+  return {
+    ...spec,
+    policy: spec.policy as PolicyName,
+    kind: spec.kind === 2 ? 'io' : 'cpu',
+    shape: shapeOf(spec.shape),
+  };
 }
 
 function failureOf(wire: TaskFailure): FailureView {

@@ -9,7 +9,7 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
-const UNREACHABLE_CODES = new Set(['UNREACHABLE', 'NO_CLUSTER', 'START_FAILED', 'CANNOT_LISTEN']);
+const UNREACHABLE_CODES = new Set(['UNREACHABLE', 'NO_CLUSTER', 'START_FAILED', 'CANNOT_LISTEN', 'NO_STATE_DIR']);
 
 /** One line for what the person can mend, a stack for what is our own fault. @returns the exit code */
 export function reportError(thrown: unknown): number {
@@ -40,18 +40,4 @@ export function interruption(onSecond: () => void): AbortSignal {
     });
   }
   return interrupted.signal;
-}
-
-/** Rejects with Interrupted when the signal fires before the promise settles. */
-export async function unlessInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const onAbort = (): void => aborted.reject(new Interrupted());
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

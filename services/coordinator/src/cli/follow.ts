@@ -1,6 +1,5 @@
 /** Submits a run and follows it to its end, stopping it when the person wants that. */
 import type { Client } from './client.ts';
-import { unlessInterrupted } from './exit.ts';
 import { startProgress } from './render/progress.ts';
 import { hasEnded, type RunSpec, type RunView } from './views.ts';
 
@@ -40,6 +39,7 @@ export async function submitAndFollow(
   title: string,
   interrupted: AbortSignal,
 ): Promise<RunView> {
-  const runId = await unlessInterrupted(client.submit(spec), interrupted);
+  // Not cut short: a run whose id is not known could not be cancelled.
+  const runId = await client.submit(spec);
   return follow(client, runId, title, interrupted);
 }

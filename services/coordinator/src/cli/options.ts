@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 export const wholeNumber =
   (min: number, max: number) =>
   (text: string): number => {
-    const value = /^-?[0-9_]+$|^-?\d+e\d+$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
+    const value = /^-?\d+(?:_\d+)*$|^-?\d+e\d+$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
     if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
   };

@@ -14,7 +14,7 @@ export function buildProgram(version: string, interrupted: AbortSignal): Command
     .description('Race the concurrency models on real hosts, and run the work under the one that wins')
     .version(version)
     .showSuggestionAfterError()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'regatta: ')) })
+    .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? exitCode.succeeded : exitCode.badUsage));
   addDemoCommand(program, interrupted);
   addRaceCommand(program, interrupted);
@@ -22,7 +22,11 @@ export function buildProgram(version: string, interrupted: AbortSignal): Command
   addRunsCommands(program);
   addNodesCommand(program);
   addWorkloadsCommand(program);
-  addClusterCommands(program);
+  addClusterCommands(program, interrupted);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }
+
+/** Commander's error and its suggestion, in one line. */
+const oneLine = (text: string): string =>
+  text.replace(/^error: /, 'regatta: ').replace(/\.?\s*\(Did you mean (.*)\?\)\s*$/s, '; did you mean $1?\n');

@@ -1,8 +1,9 @@
 /** The options that say what to run and how, and the run they ask for. */
 import { RegattaError } from '@regatta/kernel';
-import { policyNames, limits as schedulerLimits } from '@regatta/scheduler';
+import { type PolicyName, policyNames, limits as schedulerLimits } from '@regatta/scheduler';
 import { builtinWorkloads, findWorkload, type Parameters, resolveParameters, type Workload } from '@regatta/workloads';
 import { type Command, Option } from 'commander';
+import { admit } from '../engine/admission.ts';
 import { limits } from '../engine/limits.ts';
 import { defaultModel, type ModelName, modelNames, shapeOf } from './models.ts';
 import { duration, setting, wholeNumber } from './options.ts';
@@ -14,7 +15,7 @@ export interface RunOptions {
   readonly threads?: number;
   readonly concurrency?: number;
   readonly nodes?: number;
-  readonly policy: string;
+  readonly policy: PolicyName;
   readonly chunk?: number;
   readonly retries: number;
   /** Of a task, in ms. */
@@ -77,6 +78,8 @@ export function planRun(name: string, options: RunOptions): PlannedRun {
     taskTimeoutMs: options.timeout ?? 0,
     deadlineMs: options.deadline ?? 0,
   };
+  // The coordinator says the same, but only once there is one.
+  admit(spec);
   return { workload, params, spec };
 }
 

@@ -1,5 +1,5 @@
 /** What the CLI shows of the coordinator's answers. Times in ms unless the name says otherwise. */
-import type { RunState, Shape } from '@regatta/scheduler';
+import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
 
 export interface RunSpec {
   readonly workload: string;
@@ -10,7 +10,7 @@ export interface RunSpec {
   /** Zeros mean as many as fit. */
   readonly shape: Shape;
   readonly nodes: number;
-  readonly policy: string;
+  readonly policy: PolicyName;
   readonly chunk: number;
   readonly retries: number;
   readonly taskTimeoutMs: number;

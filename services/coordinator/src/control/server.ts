@@ -38,7 +38,8 @@ export function controlService(engine: Engine, log: Logger): ControlServiceServe
     (call: ServerWritableStream<Request, Response>): void => {
       serve(call).then(
         () => call.end(),
-        (thrown) => call.destroy(serviceError(thrown, log)),
+        // Not destroy(): gRPC sends the status by ending the stream, which a destroyed one can no longer do.
+        (thrown) => call.emit('error', serviceError(thrown, log)),
       );
     };
   const describe = (run: RunRecord, failuresMax: number) => statusOf(run, engine.counts(run), failuresMax);

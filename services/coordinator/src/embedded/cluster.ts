@@ -23,18 +23,25 @@ export interface EphemeralCluster {
 /** @throws RegattaError START_FAILED; then nothing is left running */
 export async function startEphemeral(agents: number): Promise<EphemeralCluster> {
   const { address, processes } = await startAll('127.0.0.1:0', agents, 'attached');
-  return { address, end: () => endAll(processes.map(({ pid }) => markOf(pid))) };
+  // Marked now, while they surely are the ones that we started (M2).
+  const marks = processes.map(({ pid }) => markOf(pid));
+  return { address, end: () => endAll(marks) };
 }
 
-/** Starts a cluster that stays. @throws RegattaError ALREADY_UP, START_FAILED */
-export async function up(listen: string, agents: number): Promise<ClusterState> {
+/** Starts a cluster that stays, unless interrupted meanwhile. @throws RegattaError ALREADY_UP, START_FAILED */
+export async function up(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
   const before = readState();
   if (before !== undefined && isAlive(before.coordinator)) {
     throw new RegattaError('ALREADY_UP', `a cluster is up at ${before.address}; end it with regatta down`);
   }
   if (before !== undefined) await down();
   const { address, processes } = await startAll(listen, agents, 'detached');
-  const [coordinator, ...rest] = processes.map(({ pid }) => markOf(pid));
+  const marks = processes.map(({ pid }) => markOf(pid));
+  if (interrupted.aborted) {
+    await endAll(marks);
+    throw interrupted.reason;
+  }
+  const [coordinator, ...rest] = marks;
   const state: ClusterState = {
     address,
     coordinator: coordinator!,

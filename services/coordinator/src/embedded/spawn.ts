@@ -1,10 +1,10 @@
 /** Starts the coordinator and node-agents as processes of their own and waits until each is of use. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RegattaError } from '@regatta/kernel';
-import { stateDirectory } from './state.ts';
+import { makeStateDirectory } from './state.ts';
 
 const COORDINATOR_MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const AGENT_MAIN = fileURLToPath(new URL('../../../node-agent/src/main.ts', import.meta.url));
@@ -29,8 +29,7 @@ export const startAgent = (id: string, coordinator: string, tie: Tie): Promise<S
 
 /** @throws RegattaError START_FAILED with the end of the process's log */
 function start(name: string, main: string, args: readonly string[], tie: Tie): Promise<Started> {
-  const logFile = join(stateDirectory(), `${name.replace(' ', '-')}.log`);
-  mkdirSync(stateDirectory(), { recursive: true });
+  const logFile = join(makeStateDirectory(), `${name.replace(' ', '-')}.log`);
   const log = openSync(logFile, 'w');
   const tied = tie === 'attached' ? ['--ends-with-parent'] : [];
   const child = fork(main, [...args, ...tied], {

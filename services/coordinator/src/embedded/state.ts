@@ -1,7 +1,8 @@
 /** What `up` leaves behind for later commands to find: one small file in the state directory. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf, RegattaError } from '@regatta/kernel';
 
 export interface ClusterState {
   readonly address: string;
@@ -34,8 +35,25 @@ export function readState(): ClusterState | undefined {
   }
 }
 
+/** @throws RegattaError NO_STATE_DIR */
+export function makeStateDirectory(): string {
+  const directory = stateDirectory();
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (thrown) {
+    const why = messageOf(thrown).split(',')[0];
+    throw new RegattaError(
+      'NO_STATE_DIR',
+      `cannot use ${directory} for state (${why}); set REGATTA_STATE_DIR to another`,
+    );
+  }
+  return directory;
+}
+
+/** @throws RegattaError NO_STATE_DIR */
 export function writeState(state: ClusterState): void {
-  mkdirSync(stateDirectory(), { recursive: true });
+  makeStateDirectory();
   const draft = `${stateFile()}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(state, undefined, 2));
   renameSync(draft, stateFile());

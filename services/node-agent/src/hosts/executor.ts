@@ -41,6 +41,8 @@ interface Held {
   host: Host | undefined;
   startedAt: number;
   newsAt: number;
+  /** Where in its host it is worked on; undefined until it has spoken. */
+  thread: number | undefined;
   reported: number;
   /** When it is killed for not stopping; infinite while it need not stop. */
   killAt: number;
@@ -101,8 +103,9 @@ export class Executor {
   }
 
   assign(assignment: Assignment): void {
-    const run = this.#runs.get(assignment.runId);
-    if (run === undefined || this.#held.has(assignment.attemptId)) return;
+    if (this.#held.has(assignment.attemptId)) return;
+    // Not open: the coordinator closed it while this order was on its way, or is no coordinator of ours.
+    const run = this.#runs.get(assignment.runId) ?? closedRun(assignment.runId);
     const held: Held = {
       assignment,
       run,
@@ -110,6 +113,7 @@ export class Executor {
       host: undefined,
       startedAt: 0,
       newsAt: 0,
+      thread: undefined,
       reported: assignment.from,
       killAt: Number.POSITIVE_INFINITY,
       timedOut: false,
@@ -117,7 +121,8 @@ export class Executor {
     };
     this.#held.set(assignment.attemptId, held);
     this.#queue.push(held);
-    this.#fill();
+    if (run.lanes === 0) this.#end(held, { kind: 'stopped' });
+    else this.#fill();
   }
 
   cancel(attemptId: number): void {
@@ -139,7 +144,10 @@ export class Executor {
     this.#held.clear();
     this.#queue = [];
     for (const runId of this.#runs.keys()) this.close(runId);
-    for (const host of busy) host?.kill();
+    for (const host of busy) {
+      host?.attempts.clear();
+      host?.kill();
+    }
   }
 
   shutDown(): void {
@@ -201,6 +209,7 @@ export class Executor {
     if (held === undefined || held.host !== host) return;
     held.newsAt = performance.now();
     held.reported = news.to;
+    held.thread = news.thread;
     const end = this.#endOf(held, news);
     // A chunk's "now starting this task" is for the agent only.
     if (news.from === news.to && end.kind === 'open') return;
@@ -217,11 +226,12 @@ export class Executor {
   }
 
   #onDeath(host: Host, death: HostDeath): void {
+    // First of all: ending an attempt starts the next, which must not be given to the dead.
+    for (const run of this.#runs.values()) run.hosts.delete(host);
     for (const attemptId of [...host.attempts]) {
       const held = this.#held.get(attemptId);
       if (held?.host === host) this.#end(held, causeOf(held, host, death));
     }
-    for (const run of this.#runs.values()) run.hosts.delete(host);
   }
 
   /** Ends an attempt of which no more news will come. */
@@ -239,7 +249,8 @@ export class Executor {
       host.attempts.delete(assignment.attemptId);
       host.idleSince = performance.now();
       run.active--;
-      run.hosts.set(host, (run.hosts.get(host) ?? 1) - 1);
+      const chunks = run.hosts.get(host);
+      if (chunks !== undefined) run.hosts.set(host, chunks - 1);
       const tookMs = performance.now() - held.startedAt;
       run.chunkMs = run.chunkMs === 0 ? tookMs : run.chunkMs + CHUNK_MS_WEIGHT * (tookMs - run.chunkMs);
     }
@@ -281,21 +292,36 @@ export class Executor {
   /** Kills hosts whose attempts do not stop when told to, or whose task is past its time without a word (X3). */
   #enforce(): void {
     const now = performance.now();
-    const silent = new Map<Host, Held>();
-    for (const held of this.#held.values()) {
-      if (held.host === undefined) continue;
-      if (now >= held.killAt) held.host.kill();
+    for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill();
+    for (const held of this.#lastToSpeak().values()) {
       const { taskTimeoutMs } = held.run.order;
       if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + SILENCE_SLACK_MS) continue;
-      // Lanes that share a blocked thread are all silent. The one that spoke last is the one that blocks it.
-      const other = silent.get(held.host);
-      if (other === undefined || held.newsAt > other.newsAt) silent.set(held.host, held);
-    }
-    for (const [host, held] of silent) {
       held.timedOut = true;
-      host.kill();
+      held.host!.kill();
     }
   }
+
+  /**
+   * By thread, the attempt that spoke last. A lane speaks as its task begins, so where a thread is blocked this is the
+   * one that blocks it; the others on it only wait for their turn.
+   */
+  #lastToSpeak(): Map<string, Held> {
+    const last = new Map<string, Held>();
+    for (const held of this.#held.values()) {
+      if (held.host === undefined || held.host.killed || held.thread === undefined) continue;
+      const thread = `${held.host.pid}/${held.thread}`;
+      const other = last.get(thread);
+      if (other === undefined || held.newsAt > other.newsAt) last.set(thread, held);
+    }
+    return last;
+  }
+}
+
+/** Stands for a run that is not open here; it has no lanes. */
+function closedRun(runId: string): OpenRun {
+  const shape = { processes: 1, threads: 1, concurrency: 1 };
+  const order: RunOrder = { runId, workload: '', params: {}, shape, taskTimeoutMs: 0 };
+  return { order, lanes: 0, hosts: new Map(), active: 0, chunkMs: 0 };
 }
 
 /** Chunks that hosts may hold beyond the run's lanes. None where a silent host is killed: a waiting chunk is silent. */

@@ -37,7 +37,7 @@ export class HostPool {
     for (const host of this.#hosts) {
       // Single-threaded hosts put no bound on concurrency, so one make serves all.
       const fits = host.threads === threads && (threads === 1 || host.concurrency === concurrency);
-      if (!fits || taken.has(host)) continue;
+      if (!fits || host.killed || taken.has(host)) continue;
       if (best === undefined || host.attempts.size < best.attempts.size) best = host;
     }
     return best ?? this.#start(threads, concurrency);

@@ -8,6 +8,7 @@
  * - L3: between tasks the event loop gets a turn every `YIELD_MS`, so that cancellation and other lanes are heard.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
 import { messageOf } from '@regatta/kernel';
 import { encodeValue, pack, type TaskContext, type Workload } from '@regatta/workloads';
 import type { HostChunk, HostFailure, HostNews, HostRun } from './messages.ts';
@@ -206,6 +207,7 @@ class Journal {
     const cpuUs = threadCpuUs();
     this.#work.emit({
       attemptId: this.#work.chunk.attemptId,
+      thread: threadId,
       from,
       to: this.#from,
       results,

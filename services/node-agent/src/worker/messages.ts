@@ -37,6 +37,8 @@ export interface HostFailure {
 /** Tasks [from, to) of an attempt are done. Times in the units of their names. */
 export interface HostNews {
   readonly attemptId: number;
+  /** The thread that speaks; 0 for the host's own. */
+  readonly thread: number;
   readonly from: number;
   readonly to: number;
   /** A pack. */
@@ -68,6 +70,7 @@ export function bareNews(
 ): HostNews {
   return {
     attemptId,
+    thread: 0,
     from,
     to: from + failures.length,
     results: pack(failures.map(() => new Uint8Array(0))),

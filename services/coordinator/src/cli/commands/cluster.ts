@@ -17,14 +17,14 @@ const listenOption = (): Option =>
     .env('REGATTA_LISTEN')
     .argParser(listenAddress);
 
-export function addClusterCommands(program: Command): void {
-  addUp(program);
+export function addClusterCommands(program: Command, interrupted: AbortSignal): void {
+  addUp(program, interrupted);
   addDown(program);
   addStatus(program);
   addServe(program);
 }
 
-function addUp(program: Command): void {
+function addUp(program: Command, interrupted: AbortSignal): void {
   const command = program
     .command('up')
     .description('start a cluster on this machine: a coordinator and node-agents')
@@ -32,7 +32,7 @@ function addUp(program: Command): void {
     .addOption(listenOption().default('127.0.0.1:0'))
     .addOption(jsonOption())
     .action(async ({ agents, listen, json }: { agents: number; listen: string; json?: boolean }) => {
-      const state = await up(listen, agents);
+      const state = await up(listen, agents, interrupted);
       await withCluster({ coordinator: state.address }, async (client) => {
         const nodes = await client.nodes();
         if (json) printJson(statusObject(state.coordinator.pid, state.address, nodes));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
+import { planRace, RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
 import { exitCode } from '../exit.ts';
 import { example, jsonOption } from '../options.ts';
 import { print, printJson, remark } from '../output.ts';
@@ -18,7 +18,7 @@ export function addDemoCommand(program: Command, interrupted: AbortSignal): void
     .action(async (options: { json?: boolean }) => {
       remark(INTRODUCTION);
       process.exitCode = await withOwnCluster(async (client) => {
-        const result = await race(client, 'number-cruncher', { repeat: RACE_REPEATS_DEFAULT }, interrupted);
+        const result = await race(client, planRace('number-cruncher'), { repeat: RACE_REPEATS_DEFAULT }, interrupted);
         if (options.json) printJson(result);
         else print(raceText(result));
         return result.verdict === null ? exitCode.taskFailed : exitCode.succeeded;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
+import { planRace, RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
 import { exitCode } from '../exit.ts';
 import { clusterCommand, example, setting, wholeNumber } from '../options.ts';
 import { print, printJson } from '../output.ts';
@@ -21,8 +21,9 @@ export function addRaceCommand(program: Command, interrupted: AbortSignal): void
     .option('--repeat <n>', 'measured runs of each entry', wholeNumber(1, 100), RACE_REPEATS_DEFAULT)
     .option('--concurrency <n>', 'tasks in flight a thread, for async and hybrid', wholeNumber(1, 65_536))
     .action(async (name: string, options: Options) => {
+      const planned = planRace(name, options.set);
       process.exitCode = await withAnyCluster(options, async (client) => {
-        const result = await race(client, name, options, interrupted);
+        const result = await race(client, planned, options, interrupted);
         if (options.json) printJson(result);
         else print(raceText(result));
         return result.verdict === null ? exitCode.taskFailed : exitCode.succeeded;

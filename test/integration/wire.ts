@@ -1,0 +1,64 @@
+/** What the CLI prints with `--json`, as the issue words it; and the oracle of number-cruncher. */
+
+export interface RunJson {
+  readonly runId: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly tasks: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly wallMs: number;
+  readonly result?: unknown;
+  readonly failures: readonly FailureJson[];
+}
+
+export interface FailureJson {
+  readonly task: number;
+  readonly node: string;
+  readonly attempt: number;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly exit: number | null;
+  readonly signal: string | null;
+  readonly rssBytes: number;
+  readonly stderrTail: string;
+}
+
+export interface ShownRun extends RunJson {
+  readonly accounting: {
+    readonly fenced: number;
+    readonly lostAttempts: number;
+    readonly taskRetries: number;
+    readonly peakRssBytes: number;
+    readonly nodes: readonly { readonly node: string; readonly tasks: number; readonly hosts: number }[];
+  };
+}
+
+export interface StatusJson {
+  readonly coordinator: { readonly pid: number | null; readonly address: string };
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly pid: number;
+    readonly state: string;
+    readonly cores: number;
+    readonly quota: number;
+    readonly lanes: number;
+  }[];
+}
+
+export interface ResultJson {
+  readonly task: number;
+  readonly value: unknown;
+}
+
+/** 0² + 1² + ... + (n-1)²: the square pyramidal numbers. */
+export const sumOfSquares = (n: number): string => {
+  const big = BigInt(n);
+  return (((big - 1n) * big * (2n * big - 1n)) / 6n).toString();
+};
+
+/** The sums that number-cruncher must give for `count` tasks from n on. */
+export const sumsFrom = (n: number, count: number): string[] =>
+  Array.from({ length: count }, (_, x) => sumOfSquares(n + x));
