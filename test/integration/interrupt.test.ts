@@ -6,7 +6,7 @@ import type { RunJson } from './wire.ts';
 const LONG_RUN = ['run', 'synthetic', '--set', 'count=100000', '--set', 'cpuMs=20'];
 const BLOCKING_RUN = ['run', 'synthetic', '--set', 'count=8', '--set', 'cpuMs=600000', '--model', 'threads'];
 const LONG_RACE = ['race', 'synthetic', '--set', 'count=2000', '--set', 'cpuMs=20'];
-const STARTING = /No cluster is up: starting one here/;
+const STARTING = /No cluster is up. Starting a cluster here/
 const INTERRUPT_MS_MAX = 2_000;
 
 const cases: readonly (readonly [name: string, args: readonly string[]])[] = [
@@ -110,7 +110,7 @@ describe('a command that uses a cluster that stays', () => {
 
 /** Waits until a host process computes: the cluster is up and the run is under way. */
 async function working(sandbox: Sandbox, cli: RunningCli): Promise<void> {
-  await cli.says(/starting one here/);
+  await cli.says(/Starting a cluster here/);
   const busyAgent = (): boolean => {
     const hosts = sandbox
       .processes()

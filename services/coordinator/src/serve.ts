@@ -12,13 +12,14 @@ export interface ServeOptions {
 
 /** @throws RegattaError CANNOT_LISTEN */
 export async function serve({ listen, logLevel, endsWithParent }: ServeOptions): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  // Before anything takes time: a parent may be gone at any moment.
+  if (endsWithParent) process.once('disconnect', () => ended.resolve());
   const log = pino({ level: logLevel }, logStream());
   const server = await startServer(listen, log);
   log.info(`coordinator listens on ${server.address}`);
-  const ended = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
-  if (endsWithParent) process.once('disconnect', () => ended.resolve());
-  process.send?.({ kind: 'ready', address: server.address });
+  if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
   await ended.promise;
   server.stop();
   if (process.connected) process.disconnect();

@@ -47,6 +47,13 @@ const executor = new Executor({
   throttledMs,
 });
 
+let told = false;
+/** Once: the parent goes its own way then, and the channel with it. */
+function tellParent(): void {
+  if (!told && process.connected) process.send!({ kind: 'ready' }, () => {});
+  told = true;
+}
+
 const end = (code: number): void => {
   link?.close();
   executor.shutDown();
@@ -73,7 +80,7 @@ try {
       throttledMs: throttledMs(),
     }),
     // Whoever started this process waits for it to be of use.
-    onWelcome: () => process.send?.({ kind: 'ready' }),
+    onWelcome: tellParent,
   });
   await link.run();
 } catch (thrown) {

@@ -132,4 +132,6 @@ function explainError(error: ServiceError, address: string): RegattaError {
   }
 }
 
-const firstLine = (text: string): string => text.split('\n')[0] ?? '';
+/** gRPC's words without its own circumstances. */
+const firstLine = (text: string): string =>
+  (/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(text)?.[1] ?? text.split('\n')[0] ?? '').trim();

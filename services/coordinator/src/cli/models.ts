@@ -38,7 +38,7 @@ export function shapeOf(model: ModelName, kind: 'cpu' | 'io', widths: Widths): S
   };
   for (const [name, value] of Object.entries(widths) as [keyof Shape, number | undefined][]) {
     if (value === undefined || value === shapes[model][name] || variable[model].includes(name)) continue;
-    const fixed = `model ${model} has ${shapes[model][name]} ${name}`;
+    const fixed = `there it is ${shapes[model][name]}`;
     throw new RegattaError(
       'BAD_SHAPE',
       `--${name} ${value} does not go with --model ${model}: ${fixed}; use --model hybrid`,

@@ -41,8 +41,8 @@ export function addRunOptions(command: Command): Command {
       wholeNumber(0, schedulerLimits.retriesPerTaskMax),
       0,
     )
-    .option('--timeout <time>', 'for one task, such as 500ms or 5s', duration)
-    .option('--deadline <time>', 'for the whole run', duration)
+    .option('--timeout <time>', 'for one task: 500ms, 5s, 2m; a bare number is seconds', duration)
+    .option('--deadline <time>', 'for the whole run, likewise', duration)
     .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting);
 }
 

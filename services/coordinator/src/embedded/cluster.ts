@@ -90,5 +90,11 @@ async function endAll(processes: readonly ProcessMark[]): Promise<void> {
 }
 
 function signalAll(processes: readonly ProcessMark[], signal: NodeJS.Signals): void {
-  for (const mark of processes.filter(isAlive)) process.kill(mark.pid, signal);
+  for (const mark of processes.filter(isAlive)) {
+    try {
+      process.kill(mark.pid, signal);
+    } catch {
+      // It ended between the look and the blow.
+    }
+  }
 }

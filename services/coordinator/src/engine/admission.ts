@@ -18,6 +18,8 @@ export function admit(request: RunRequest): void {
   whole('retries', retries, 0, schedulerLimits.retriesPerTaskMax);
   if (!policyNames.includes(policy))
     throw bad(`policy ${JSON.stringify(policy)} is unknown; use ${policyNames.join(', ')}`);
+  plainParameters(request.paramsJson);
+  if (request.workload === '' || request.workload.length > limits.nameCharactersMax) throw bad('it names no workload');
   duration('timeout', taskTimeoutMs);
   duration('deadline', deadlineMs);
 }
@@ -25,6 +27,22 @@ export function admit(request: RunRequest): void {
 function whole(name: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw bad(`${name} is ${value}; give a whole number from ${min} to ${max}`);
+}
+
+/** A node hands them to the workload as they are. */
+function plainParameters(json: string): void {
+  if (json.length > limits.paramsCharactersMax)
+    throw bad(`its inputs are longer than ${limits.paramsCharactersMax} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw bad('its inputs are not JSON');
+  }
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!plain || !Object.values(value as object).every((one) => ['number', 'string', 'boolean'].includes(typeof one))) {
+    throw bad('its inputs are not an object of numbers, strings and booleans');
+  }
 }
 
 function duration(name: string, ms: number): void {

@@ -242,11 +242,13 @@ export class Engine {
       const { workload, paramsJson, taskTimeoutMs } = run.request;
       port.open({ runId, workload, paramsJson, shape: open, taskTimeoutMs });
       const { throttledMs } = node.pulse;
+      const before = run.accounting.nodes.get(nodeId);
+      const idle = { tasks: 0, chunks: 0, hostRss: new Map<number, number>() };
+      // A node that came back has counted its throttling anew.
       run.accounting.nodes.set(nodeId, {
+        ...idle,
+        ...before,
         shape: open,
-        tasks: 0,
-        chunks: 0,
-        hostRss: new Map(),
         throttledMsAtStart: throttledMs,
         throttledMs,
       });

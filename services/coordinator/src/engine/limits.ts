@@ -2,7 +2,10 @@
 export const limits = {
   /** Ended runs that are remembered; the oldest are forgotten first. */
   endedRunsMax: 1_000,
-  /** Bytes of results kept over all runs; those of the runs that ended longest ago are dropped first. */
+  /**
+   * Bytes of results kept over all runs; beyond it those of the runs that ended longest ago are dropped. A run that
+   * still goes on keeps its own.
+   */
   resultBytesMax: 1_073_741_824,
   /** Failures of a run that are kept with their causes; all are counted. */
   failuresPerRunMax: 1_000,
@@ -10,6 +13,9 @@ export const limits = {
   failuresListedMax: 20,
   /** Lost nodes that are remembered; the one lost longest ago is forgotten first. */
   lostNodesMax: 256,
+  /** Of a workload's name, and of a run's inputs as JSON. */
+  nameCharactersMax: 200,
+  paramsCharactersMax: 65_536,
   heartbeatMs: 500,
   leaseMs: 5_000,
   helloMsMax: 5_000,

@@ -197,7 +197,7 @@ export class Executor {
     let best: Host | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [host, chunks] of run.hosts) {
-      if (chunks < least) [best, least] = [host, chunks];
+      if (!host.killed && chunks < least) [best, least] = [host, chunks];
     }
     if (best !== undefined && (least === 0 || run.hosts.size >= processes)) return best;
     return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
@@ -273,8 +273,8 @@ export class Executor {
       host: host?.pid ?? 0,
       hostRssBytes: host?.rssBytes ?? 0,
       // With one process the loop beside the work is that process's own; with more it is the agent's.
-      throttledMs: this.#throttledMs(),
       stallMs: run.order.shape.processes > 1 ? this.#takeAgentStall() : hostStallMs,
+      throttledMs: this.#throttledMs(),
     };
     held.told = true;
     this.#report({

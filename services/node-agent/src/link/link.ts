@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { RegattaError } from '@regatta/kernel';
+import { messageOf, RegattaError } from '@regatta/kernel';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -127,7 +127,13 @@ export class Link {
           refusal = frame.value;
           return;
         case 'work':
-          return obey(executor, frame.value);
+          try {
+            return obey(executor, frame.value);
+          } catch (thrown) {
+            // Nothing that a coordinator says may end this process.
+            refusal = { code: 'BAD_ORDER', message: `it sends orders that make no sense: ${messageOf(thrown)}` };
+            return stream.cancel();
+          }
         case 'heartbeatAckMs':
           return pulse.acknowledged();
       }
@@ -140,7 +146,7 @@ export class Link {
       pulse.stop();
       this.#stream = undefined;
       if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code: '' });
-      else resolve({ complaint: `${address} refuses this node: ${refusal.message}`, code: refusal.code });
+      else resolve({ complaint: `${address}: ${refusal.message}`, code: refusal.code });
     };
     stream.on('error', ended);
     stream.on('end', () => ended());

@@ -5,6 +5,7 @@
  * Imports no gRPC and no NATS: it starts fast and holds user code only.
  * Arguments: how many threads, and how many chunks each works on side by side.
  */
+import { setFlagsFromString } from 'node:v8';
 import { messageOf } from '@regatta/kernel';
 import { inlineLanes } from './inline-lanes.ts';
 import type { Lanes } from './lanes.ts';
@@ -15,8 +16,12 @@ import { cards, findWorkload } from './workload-table.ts';
 interface OpenRun {
   readonly run: HostRun;
   /** Made when the run's first chunk comes: its cost belongs to the run. */
-  shared: { readonly value: unknown } | undefined;
+  shared: { readonly value: unknown } | { readonly thrown: unknown } | undefined;
 }
+
+// A loop that V8's middle compiler copies into its caller runs several times slower, for hundreds of calls or for good:
+// docs/adr/0007.
+setFlagsFromString('--max-maglev-inlined-bytecode-size=0');
 
 const [threads, concurrency] = process.argv.slice(2).map(Number) as [number, number];
 const stall = new Stall();
@@ -58,13 +63,23 @@ async function work(chunk: HostChunk): Promise<void> {
   try {
     const open = runs.get(chunk.runId);
     if (open === undefined) throw new Error(`run ${chunk.runId} is not open here`);
-    open.shared ??= { value: findWorkload(open.run.workload).shared?.(open.run.params) };
-    await lanes(open.run, open.shared.value, chunk, cancel.signal);
+    const shared = sharedOf(open);
+    if ('thrown' in shared) emit(allFailed(chunk, shared.thrown));
+    else await lanes(open.run, shared.value, chunk, cancel.signal);
   } catch (thrown) {
-    emit(allFailed(chunk, thrown));
+    emit(bareNews(chunk.attemptId, chunk.from, { kind: 'lost', why: messageOf(thrown) }));
   } finally {
     attempts.delete(chunk.attemptId);
   }
+}
+
+function sharedOf(open: OpenRun): { readonly value: unknown } | { readonly thrown: unknown } {
+  try {
+    open.shared ??= { value: findWorkload(open.run.workload).shared?.(open.run.params) };
+  } catch (thrown) {
+    open.shared = { thrown };
+  }
+  return open.shared;
 }
 
 /** The workload could not even begin: its shared data threw. Every task of the chunk failed by it. */

@@ -1,7 +1,7 @@
 /**
  * One lane working through one chunk: its tasks one after another, in order, each succeeding or failing alone.
  *
- * - L1: what is done is sent before a task begins if the last news is older than `NEWS_MS`: a task that kills its host
+ * - L1: what is done is sent before a task begins if the last news is older than `NEWS_MS`, or much has gathered: a task that kills its host
  *   takes little finished work with it, and a long chunk shows progress.
  * - L2: a task that returns no promise is not awaited: at a million short tasks a second, a microtask each would be
  *   most of the cost.
@@ -15,6 +15,10 @@ import type { HostChunk, HostFailure, HostNews, HostRun } from './messages.ts';
 import type { Stall } from './stall.ts';
 
 const NEWS_MS = 50;
+/** Results are sent when there are so many: frames stay far below what gRPC takes. */
+const NEWS_BYTES = 1_048_576;
+/** The largest result of one task: a frame holds it, with room to spare. */
+const RESULT_BYTES_MAX = 32 * 1_048_576;
 const YIELD_MS = 10;
 const NO_RESULT = new Uint8Array(0);
 const STACK_LINES_MAX = 12;
@@ -51,7 +55,7 @@ export async function workThrough(work: LaneWork, thread: Thread): Promise<void>
       yieldedAt = performance.now();
     }
     if (cancelled.aborted) return journal.send('stopped');
-    if (journal.isStale(now) || run.taskTimeoutMs > 0) journal.send('open');
+    if (journal.isDue(now) || run.taskTimeoutMs > 0) journal.send('open');
     const awaited = runTask(work, task, journal);
     if (awaited !== undefined) {
       await awaited;
@@ -151,6 +155,7 @@ class Journal {
   readonly #alone: boolean;
   #from: number;
   #results: Uint8Array[] = [];
+  #bytes = 0;
   #failures: HostFailure[] = [];
   #wallUs: number[] = [];
   #cpuUs: number[] = [];
@@ -172,8 +177,8 @@ class Journal {
     return this.#failures.at(-1)?.task === this.#from + this.#results.length - 1;
   }
 
-  isStale(now: number): boolean {
-    return this.#results.length > 0 && now - this.#sentAt >= NEWS_MS;
+  isDue(now: number): boolean {
+    return this.#results.length > 0 && (now - this.#sentAt >= NEWS_MS || this.#bytes >= NEWS_BYTES);
   }
 
   begin(): void {
@@ -183,8 +188,15 @@ class Journal {
 
   succeed(task: number, value: unknown): void {
     const doneAt = this.#time();
+    const { taskTimeoutMs } = this.#work.run;
+    if (taskTimeoutMs > 0 && doneAt - this.#beganAt > taskTimeoutMs) {
+      this.#note(task, 'TASK_TIMED_OUT', new Error(`took longer than ${taskTimeoutMs} ms`));
+      return;
+    }
     try {
-      this.#results.push(encodeValue(value));
+      const encoded = encodeValue(value);
+      if (encoded.byteLength > RESULT_BYTES_MAX) this.#note(task, 'RESULT_TOO_LARGE', tooLarge(encoded.byteLength));
+      else this.#keep(encoded);
     } catch (thrown) {
       this.#note(task, 'RESULT_NOT_CLONEABLE', thrown);
     }
@@ -224,6 +236,7 @@ class Journal {
     this.#sentAt = now;
     this.#waitMs = 0;
     this.#results = [];
+    this.#bytes = 0;
     this.#failures = [];
     this.#wallUs = [];
     this.#cpuUs = [];
@@ -235,6 +248,11 @@ class Journal {
     this.#wallUs.push(Math.min(0xffff_ffff, Math.round((now - this.#beganAt) * 1000)));
     if (this.#alone) this.#cpuUs.push(Math.max(0, threadCpuUs() - this.#beganCpuUs));
     return now;
+  }
+
+  #keep(encoded: Uint8Array): void {
+    this.#results.push(encoded);
+    this.#bytes += encoded.byteLength;
   }
 
   #note(task: number, code: string, thrown: unknown): void {
@@ -251,6 +269,11 @@ class Journal {
     if (this.#alone) this.#cpuUs.pop();
   }
 }
+
+const tooLarge = (bytes: number): Error =>
+  new Error(
+    `its result is ${bytes} bytes; at most ${RESULT_BYTES_MAX} can be sent, so return less or write it to a file`,
+  );
 
 function threadCpuUs(): number {
   const { user, system } = process.threadCpuUsage();
