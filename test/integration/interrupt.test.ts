@@ -6,7 +6,7 @@ import type { RunJson } from './wire.ts';
 const LONG_RUN = ['run', 'synthetic', '--set', 'count=100000', '--set', 'cpuMs=20'];
 const BLOCKING_RUN = ['run', 'synthetic', '--set', 'count=8', '--set', 'cpuMs=600000', '--model', 'threads'];
 const LONG_RACE = ['race', 'synthetic', '--set', 'count=2000', '--set', 'cpuMs=20'];
-const STARTING = /No cluster is up. Starting a cluster here/
+const STARTING = /No cluster is up. Starting a cluster here/;
 const INTERRUPT_MS_MAX = 2_000;
 
 const cases: readonly (readonly [name: string, args: readonly string[]])[] = [

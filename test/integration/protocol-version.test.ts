@@ -28,6 +28,7 @@ const hello: Hello = {
   workloads: [],
   runtime: 'node24',
   version: '0.0.0',
+  instance: 'by-hand',
   pid: 1,
 };
 

@@ -14,7 +14,7 @@ export interface ServeOptions {
 export async function serve({ listen, logLevel, endsWithParent }: ServeOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   // Before anything takes time: a parent may be gone at any moment.
-  if (endsWithParent) process.once('disconnect', () => ended.resolve());
+  if (endsWithParent) endWithParent(() => ended.resolve());
   const log = pino({ level: logLevel }, logStream());
   const server = await startServer(listen, log);
   log.info(`coordinator listens on ${server.address}`);
@@ -28,4 +28,10 @@ export async function serve({ listen, logLevel, endsWithParent }: ServeOptions):
 /** For people on a terminal, for machines elsewhere. */
 function logStream(): pino.DestinationStream {
   return process.stderr.isTTY ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true });
+}
+
+/** Until the parent says that this process is to stay. */
+function endWithParent(end: () => void): void {
+  process.once('disconnect', end);
+  process.once('message', () => process.off('disconnect', end));
 }

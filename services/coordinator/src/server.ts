@@ -13,6 +13,7 @@ import { controlService } from './control/server.ts';
 import { Engine } from './engine/engine.ts';
 import { limits } from './engine/limits.ts';
 
+const EXIT_BROKEN = 70;
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 
 export interface RunningServer {
@@ -28,7 +29,10 @@ export interface RunningServer {
 export async function startServer(listen: string, log: Logger): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
-  const engine = new Engine();
+  const engine = new Engine((thrown) => {
+    log.fatal(thrown, 'the engine met a state that cannot be; this is a bug, and the coordinator ends');
+    process.exit(EXIT_BROKEN);
+  });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,

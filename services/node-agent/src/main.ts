@@ -63,7 +63,12 @@ const end = (code: number): void => {
 };
 process.on('SIGINT', () => end(0));
 process.on('SIGTERM', () => end(0));
-if (config.endsWithParent) process.on('disconnect', () => end(0));
+if (config.endsWithParent) {
+  const orphaned = (): void => end(0);
+  process.once('disconnect', orphaned);
+  // The parent says that this process is to stay.
+  process.once('message', () => process.off('disconnect', orphaned));
+}
 
 let link: Link | undefined;
 try {

@@ -171,6 +171,16 @@ export interface Accounting {
   throttledMs: number;
   nodes: NodeShare[];
   taskWallMs: number;
+  /** The task that took longest. */
+  slowest: TaskTime | undefined;
+}
+
+export interface TaskTime {
+  task: number;
+  node: string;
+  wallMs: number;
+  /** Missing where tasks shared a thread and could not be told apart. */
+  cpuMs?: number | undefined;
 }
 
 export interface NodeShare {
@@ -906,6 +916,7 @@ function createBaseAccounting(): Accounting {
     throttledMs: 0,
     nodes: [],
     taskWallMs: 0,
+    slowest: undefined,
   };
 }
 
@@ -952,6 +963,9 @@ export const Accounting: MessageFns<Accounting> = {
     }
     if (message.taskWallMs !== 0) {
       writer.uint32(113).double(message.taskWallMs);
+    }
+    if (message.slowest !== undefined) {
+      TaskTime.encode(message.slowest, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1081,6 +1095,14 @@ export const Accounting: MessageFns<Accounting> = {
             message.taskWallMs = reader.double();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.slowest = TaskTime.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1155,6 +1177,7 @@ export const Accounting: MessageFns<Accounting> = {
         : isSet(object.task_wall_ms)
         ? globalThis.Number(object.task_wall_ms)
         : 0,
+      slowest: isSet(object.slowest) ? TaskTime.fromJSON(object.slowest) : undefined,
     };
   },
 
@@ -1202,6 +1225,9 @@ export const Accounting: MessageFns<Accounting> = {
     if (message.taskWallMs !== 0) {
       obj.taskWallMs = floatToJson(message.taskWallMs);
     }
+    if (message.slowest !== undefined) {
+      obj.slowest = TaskTime.toJSON(message.slowest);
+    }
     return obj;
   },
 
@@ -1224,6 +1250,134 @@ export const Accounting: MessageFns<Accounting> = {
     message.throttledMs = object.throttledMs ?? 0;
     message.nodes = object.nodes?.map((e) => NodeShare.fromPartial(e)) || [];
     message.taskWallMs = object.taskWallMs ?? 0;
+    message.slowest = (object.slowest !== undefined && object.slowest !== null)
+      ? TaskTime.fromPartial(object.slowest)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskTime(): TaskTime {
+  return { task: 0, node: "", wallMs: 0, cpuMs: undefined };
+}
+
+export const TaskTime: MessageFns<TaskTime> = {
+  encode(message: TaskTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== 0) {
+      writer.uint32(8).uint64(message.task);
+    }
+    if (message.node !== "") {
+      writer.uint32(18).string(message.node);
+    }
+    if (message.wallMs !== 0) {
+      writer.uint32(25).double(message.wallMs);
+    }
+    if (message.cpuMs !== undefined) {
+      writer.uint32(33).double(message.cpuMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.task = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.wallMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.cpuMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskTime {
+    return {
+      task: isSet(object.task) ? globalThis.Number(object.task) : 0,
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      wallMs: isSet(object.wallMs)
+        ? globalThis.Number(object.wallMs)
+        : isSet(object.wall_ms)
+        ? globalThis.Number(object.wall_ms)
+        : 0,
+      cpuMs: isSet(object.cpuMs)
+        ? globalThis.Number(object.cpuMs)
+        : isSet(object.cpu_ms)
+        ? globalThis.Number(object.cpu_ms)
+        : undefined,
+    };
+  },
+
+  toJSON(message: TaskTime): unknown {
+    const obj: any = {};
+    if (message.task !== 0) {
+      obj.task = Math.round(message.task);
+    }
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.wallMs !== 0) {
+      obj.wallMs = floatToJson(message.wallMs);
+    }
+    if (message.cpuMs !== undefined) {
+      obj.cpuMs = floatToJson(message.cpuMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TaskTime>, I>>(base?: I): TaskTime {
+    return TaskTime.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TaskTime>, I>>(object: I): TaskTime {
+    const message = createBaseTaskTime();
+    message.task = object.task ?? 0;
+    message.node = object.node ?? "";
+    message.wallMs = object.wallMs ?? 0;
+    message.cpuMs = object.cpuMs ?? undefined;
     return message;
   },
 };

@@ -48,6 +48,8 @@ export interface Hello {
   runtime: string;
   version: string;
   pid: number;
+  /** Drawn at random when the agent starts: tells a node that comes back from another one of its name. */
+  instance: string;
 }
 
 export interface Machine {
@@ -459,6 +461,7 @@ function createBaseHello(): Hello {
     runtime: "",
     version: "",
     pid: 0,
+    instance: "",
   };
 }
 
@@ -487,6 +490,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.pid !== 0) {
       writer.uint32(64).uint32(message.pid);
+    }
+    if (message.instance !== "") {
+      writer.uint32(74).string(message.instance);
     }
     return writer;
   },
@@ -568,6 +574,14 @@ export const Hello: MessageFns<Hello> = {
             message.pid = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -604,6 +618,7 @@ export const Hello: MessageFns<Hello> = {
       runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       pid: isSet(object.pid) ? globalThis.Number(object.pid) : 0,
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
     };
   },
 
@@ -633,6 +648,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.pid !== 0) {
       obj.pid = Math.round(message.pid);
     }
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
     return obj;
   },
 
@@ -651,6 +669,7 @@ export const Hello: MessageFns<Hello> = {
     message.runtime = object.runtime ?? "";
     message.version = object.version ?? "";
     message.pid = object.pid ?? 0;
+    message.instance = object.instance ?? "";
     return message;
   },
 };

@@ -7,11 +7,11 @@ import type { Introduction, WorkloadCard } from '../engine/fleet.ts';
 
 /** @throws Error in one line where something that a node must say is missing */
 export function introductionOf(hello: Hello, address: string): Introduction {
-  const { nodeId, machine, workloads, runtime, version, pid } = hello;
+  const { nodeId, machine, workloads, runtime, version, pid, instance } = hello;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(nodeId))
     throw new Error('its name is not 1 to 63 letters, digits, . _ -');
   if (machine === undefined || !(machine.cores >= 1 && machine.cores <= 65_536)) throw new Error('it tells no machine');
-  return { nodeId, machine, workloads: workloads.map(cardOf), runtime, version, pid, address };
+  return { nodeId, machine, workloads: workloads.map(cardOf), runtime, version, pid, instance, address };
 }
 
 function cardOf({ name, kind, summary, parameters }: Workload): WorkloadCard {
@@ -45,6 +45,7 @@ function endOf({ end }: WireOutcome): Outcome['end'] {
 
 const NO_TIMING: Timing = {
   wallUs: new Uint32Array(0),
+  cpuUs: new Uint32Array(0),
   cpuMs: 0,
   laneMs: 0,
   waitMs: 0,
@@ -60,8 +61,21 @@ const NO_TIMING: Timing = {
 function timingOf(wire: WireTiming | undefined): Timing {
   if (wire === undefined) return NO_TIMING;
   const { cpuMs, laneMs, waitMs, serializeMs, residentMs, bytes, host, hostRssBytes, stallMs, throttledMs } = wire;
-  const wallUs = uint32s(wire.wallUs);
-  return { wallUs, cpuMs, laneMs, waitMs, serializeMs, residentMs, bytes, host, hostRssBytes, stallMs, throttledMs };
+  const [wallUs, cpuUs] = [uint32s(wire.wallUs), uint32s(wire.cpuUs)];
+  return {
+    wallUs,
+    cpuUs,
+    cpuMs,
+    laneMs,
+    waitMs,
+    serializeMs,
+    residentMs,
+    bytes,
+    host,
+    hostRssBytes,
+    stallMs,
+    throttledMs,
+  };
 }
 
 /** A view where the bytes lie on a boundary of four, a copy where they do not. */

@@ -68,9 +68,9 @@ class Connection {
       return this.#refuse('PROTOCOL_VERSION', message);
     }
     const introduction = introductionOf(hello, this.#stream.getPeer());
-    const { nodeId, pid } = introduction;
+    const { nodeId, instance } = introduction;
     const namesake = this.#engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state === 'alive');
-    if (namesake !== undefined && namesake.introduction.pid !== pid) {
+    if (namesake !== undefined && namesake.introduction.instance !== instance) {
       const { address } = namesake.introduction;
       return this.#refuse(
         'NAME_TAKEN',

@@ -56,7 +56,13 @@ function failureOf(wire: TaskFailure): FailureView {
 
 function accountingOf({ runId, accounting }: RunStatus): AccountingView {
   if (accounting === undefined) throw new Error(`the coordinator sent ${runId} without its accounting`);
-  return { ...accounting, nodes: accounting.nodes.map((share) => ({ ...share, shape: shapeOf(share.shape) })) };
+  const { slowest } = accounting;
+  const told = slowest === undefined ? null : { ...slowest, cpuMs: slowest.cpuMs ?? null };
+  return {
+    ...accounting,
+    slowest: told,
+    nodes: accounting.nodes.map((share) => ({ ...share, shape: shapeOf(share.shape) })),
+  };
 }
 
 export function nodeViewOf(wire: NodeStatus): NodeView {

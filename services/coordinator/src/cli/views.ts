@@ -44,6 +44,13 @@ export interface AccountingView {
   readonly peakRssBytes: number;
   readonly stallMs: number;
   readonly throttledMs: number;
+  readonly slowest: {
+    readonly task: number;
+    readonly node: string;
+    readonly wallMs: number;
+    /** Null where tasks shared a thread and could not be told apart. */
+    readonly cpuMs: number | null;
+  } | null;
   readonly nodes: readonly {
     readonly node: string;
     readonly tasks: number;

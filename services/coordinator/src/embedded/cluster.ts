@@ -2,13 +2,25 @@
  * A whole cluster on this machine, for people with no other: a coordinator and node-agents, each its own process,
  * talking gRPC on loopback as they would between hosts.
  *
- * - M1: an ephemeral cluster ends with the process that started it, however that ends.
+ * - M1: an ephemeral cluster ends with the process that started it, however that ends; so does one that stays, until
+ *   the file that lets `down` find it is written.
  * - M2: only processes that we started are ever ended, recognised by id and start time.
  */
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegattaError } from '@regatta/kernel';
-import { type Started, startAgent, startCoordinator, type Tie } from './spawn.ts';
-import { type ClusterState, isAlive, markOf, type ProcessMark, readState, removeState, writeState } from './state.ts';
+import { alone } from './lock.ts';
+import { letStay, type Started, startAgent, startCoordinator } from './spawn.ts';
+import {
+  type ClusterState,
+  isAlive,
+  makeStateDirectory,
+  markOf,
+  type ProcessMark,
+  readState,
+  removeState,
+  writeState,
+} from './state.ts';
 
 export const AGENTS_DEFAULT = 2;
 const END_MS_MAX = 5_000;
@@ -22,20 +34,29 @@ export interface EphemeralCluster {
 
 /** @throws RegattaError START_FAILED; then nothing is left running */
 export async function startEphemeral(agents: number): Promise<EphemeralCluster> {
-  const { address, processes } = await startAll('127.0.0.1:0', agents, 'attached');
+  const logs = makeStateDirectory(`own-${process.pid}`);
+  const { address, processes } = await startAll('127.0.0.1:0', agents, logs);
   // Marked now, while they surely are the ones that we started (M2).
   const marks = processes.map(({ pid }) => markOf(pid));
-  return { address, end: () => endAll(marks) };
+  const end = async (): Promise<void> => {
+    await endAll(marks);
+    rmSync(logs, { recursive: true, force: true });
+  };
+  return { address, end };
 }
 
 /** Starts a cluster that stays, unless interrupted meanwhile. @throws RegattaError ALREADY_UP, START_FAILED */
-export async function up(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
+export function up(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
+  return alone(() => startToStay(listen, agents, interrupted));
+}
+
+async function startToStay(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
   const before = readState();
   if (before !== undefined && isAlive(before.coordinator)) {
     throw new RegattaError('ALREADY_UP', `a cluster is up at ${before.address}; end it with regatta down`);
   }
   if (before !== undefined) await down();
-  const { address, processes } = await startAll(listen, agents, 'detached');
+  const { address, processes } = await startAll(listen, agents, makeStateDirectory());
   const marks = processes.map(({ pid }) => markOf(pid));
   if (interrupted.aborted) {
     await endAll(marks);
@@ -49,6 +70,7 @@ export async function up(listen: string, agents: number, interrupted: AbortSigna
     startedAt: new Date().toISOString(),
   };
   writeState(state);
+  await Promise.all(processes.map(letStay));
   return state;
 }
 
@@ -69,11 +91,15 @@ export function findCluster(): ClusterState | undefined {
 
 const agentId = (i: number): string => `local-${i + 1}`;
 
-async function startAll(listen: string, agents: number, tie: Tie): Promise<{ address: string; processes: Started[] }> {
-  const coordinator = await startCoordinator(listen, tie);
+async function startAll(
+  listen: string,
+  agents: number,
+  logs: string,
+): Promise<{ address: string; processes: Started[] }> {
+  const coordinator = await startCoordinator(listen, logs);
   const { address } = coordinator;
   const ids = Array.from({ length: agents }, (_, i) => agentId(i));
-  const started = await Promise.allSettled(ids.map((id) => startAgent(id, address, tie)));
+  const started = await Promise.allSettled(ids.map((id) => startAgent(id, address, logs)));
   const processes = [coordinator, ...started.flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []))];
   const failed = started.find((s) => s.status === 'rejected');
   if (failed === undefined) return { address, processes };

@@ -4,7 +4,6 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RegattaError } from '@regatta/kernel';
-import { makeStateDirectory } from './state.ts';
 
 const COORDINATOR_MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const AGENT_MAIN = fileURLToPath(new URL('../../../node-agent/src/main.ts', import.meta.url));
@@ -18,21 +17,25 @@ export interface Started {
   readonly address: string;
 }
 
-/** `attached` processes end with this one; detached ones outlive it. */
-export type Tie = 'attached' | 'detached';
+/** @param logs the folder that it logs to */
+export const startCoordinator = (listen: string, logs: string): Promise<Started> =>
+  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen], logs);
 
-export const startCoordinator = (listen: string, tie: Tie): Promise<Started> =>
-  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen], tie);
+export const startAgent = (id: string, coordinator: string, logs: string): Promise<Started> =>
+  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator], logs);
 
-export const startAgent = (id: string, coordinator: string, tie: Tie): Promise<Started> =>
-  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator], tie);
+/** Lets a process outlive this one. Until then it ends with it, so that no half-started cluster is left behind. */
+export async function letStay({ child }: Started): Promise<void> {
+  await new Promise((resolve) => child.send({ kind: 'stay' }, resolve));
+  child.disconnect();
+  child.unref();
+}
 
 /** @throws RegattaError START_FAILED with the end of the process's log */
-function start(name: string, main: string, args: readonly string[], tie: Tie): Promise<Started> {
-  const logFile = join(makeStateDirectory(), `${name.replace(' ', '-')}.log`);
+function start(name: string, main: string, args: readonly string[], logs: string): Promise<Started> {
+  const logFile = join(logs, `${name.replace(' ', '-')}.log`);
   const log = openSync(logFile, 'w');
-  const tied = tie === 'attached' ? ['--ends-with-parent'] : [];
-  const child = fork(main, [...args, ...tied], {
+  const child = fork(main, [...args, '--ends-with-parent'], {
     stdio: ['ignore', log, log, 'ipc'],
     // In a group of its own a process does not get the terminal's Ctrl-C: its parent decides when it ends.
     detached: true,
@@ -52,10 +55,6 @@ function start(name: string, main: string, args: readonly string[], tie: Tie): P
     child.once('message', (message: { address?: string }) => {
       clearTimeout(timer);
       child.off('exit', onExit);
-      if (tie === 'detached') {
-        child.disconnect();
-        child.unref();
-      }
       resolve({ child, pid: child.pid!, address: message.address ?? '' });
     });
   });

@@ -36,8 +36,8 @@ export function readState(): ClusterState | undefined {
 }
 
 /** @throws RegattaError NO_STATE_DIR */
-export function makeStateDirectory(): string {
-  const directory = stateDirectory();
+export function makeStateDirectory(part = ''): string {
+  const directory = join(stateDirectory(), part);
   try {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.W_OK);

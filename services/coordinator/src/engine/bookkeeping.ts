@@ -1,9 +1,12 @@
 /** What nodes say of their work, and how it adds up for a run. */
 import type { NodeRecord } from './fleet.ts';
-import type { RunRecord } from './run-record.ts';
+import type { Accounting, RunRecord } from './run-record.ts';
 
 export interface Timing {
+  /** Of each task, in order. */
   readonly wallUs: Uint32Array;
+  /** Likewise; empty where tasks shared a thread. */
+  readonly cpuUs: Uint32Array;
   readonly cpuMs: number;
   readonly laneMs: number;
   readonly waitMs: number;
@@ -55,9 +58,7 @@ export function account(run: RunRecord, node: NodeRecord, outcome: Outcome, now:
   accounting.serializeMs += timing.serializeMs;
   accounting.resultBytes += timing.bytes;
   accounting.stallMs = Math.max(accounting.stallMs, timing.stallMs);
-  let wallUs = 0;
-  for (const us of timing.wallUs) wallUs += us;
-  accounting.taskWallMs += wallUs / 1000;
+  accounting.taskWallMs += addTaskTimes(accounting, node.introduction.nodeId, outcome);
   const share = accounting.nodes.get(node.introduction.nodeId);
   if (share !== undefined) {
     share.tasks += outcome.to - outcome.from;
@@ -72,4 +73,20 @@ export function account(run: RunRecord, node: NodeRecord, outcome: Outcome, now:
   const sentAt = node.sentAt.get(outcome.attemptId);
   node.sentAt.delete(outcome.attemptId);
   if (sentAt !== undefined) accounting.dispatchMs += Math.max(0, now - sentAt - timing.residentMs);
+}
+
+/** Remembers the slowest task. @returns the tasks' wall time together, in ms */
+function addTaskTimes(accounting: Accounting, node: string, { from, timing: { wallUs, cpuUs } }: Outcome): number {
+  let sumUs = 0;
+  let slowest = 0;
+  for (let i = 0; i < wallUs.length; i++) {
+    sumUs += wallUs[i]!;
+    if (wallUs[i]! > wallUs[slowest]!) slowest = i;
+  }
+  const wallMs = (wallUs[slowest] ?? 0) / 1000;
+  if (wallMs > (accounting.slowest?.wallMs ?? 0)) {
+    const us = cpuUs[slowest];
+    accounting.slowest = { task: from + slowest, node, wallMs, cpuMs: us === undefined ? undefined : us / 1000 };
+  }
+  return sumUs / 1000;
 }

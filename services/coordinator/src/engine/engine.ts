@@ -39,6 +39,12 @@ export class Engine {
   // Never the number of an earlier life of this coordinator: a node may still hold work of that life.
   #nextIncarnation = Date.now();
   #runSerial = 0;
+  readonly #onBroken: (thrown: unknown) => void;
+
+  /** @param onBroken called when a state that the design rules out was met: the process should end */
+  constructor(onBroken: (thrown: unknown) => void) {
+    this.#onBroken = onBroken;
+  }
 
   /** @returns the run's id. @throws RegattaError BAD_RUN, TOO_MANY_RUNS */
   submit(request: RunRequest): string {
@@ -164,6 +170,10 @@ export class Engine {
     this.#stepping = true;
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#step(...next);
+    } catch (thrown) {
+      // A bug: the books can no longer be trusted, and a wrong answer is worse than a stopped coordinator.
+      this.#onBroken(thrown);
+      throw thrown;
     } finally {
       this.#stepping = false;
     }

@@ -32,6 +32,8 @@ export interface Introduction {
   readonly runtime: string;
   readonly version: string;
   readonly pid: number;
+  /** Equal for all connections of one agent process. */
+  readonly instance: string;
   readonly address: string;
 }
 

@@ -42,7 +42,16 @@ export interface NodeShare {
   throttledMs: number;
 }
 
+export interface TaskTime {
+  readonly task: number;
+  readonly node: string;
+  readonly wallMs: number;
+  /** Undefined where tasks shared a thread and could not be told apart. */
+  readonly cpuMs: number | undefined;
+}
+
 export class Accounting {
+  slowest: TaskTime | undefined;
   cpuMs = 0;
   dispatchMs = 0;
   serializeMs = 0;

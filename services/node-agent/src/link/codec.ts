@@ -1,4 +1,5 @@
 /** Between the wire's types and the agent's own. The only file of the agent, but for link.ts, that knows the wire. */
+import { randomUUID } from 'node:crypto';
 import type { Parameter, Workload } from '@regatta/proto/common';
 import type {
   Hello,
@@ -10,6 +11,8 @@ import { protocol } from '@regatta/proto/version';
 import type { Assignment, Loss, Outcome, RunOrder } from '../hosts/work.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
+
+const instance = randomUUID();
 
 const KIND = { cpu: 1, io: 2 } as const;
 
@@ -30,6 +33,7 @@ export function helloOf({ nodeId, machine, workloads, version }: Introduction): 
     runtime: `node${process.versions.node.split('.')[0]}`,
     version,
     pid: process.pid,
+    instance,
   };
 }
 

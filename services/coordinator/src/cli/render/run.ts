@@ -1,5 +1,5 @@
 /** One run, in words and in JSON. */
-import type { FailureView, RunView } from '../views.ts';
+import type { AccountingView, FailureView, RunView } from '../views.ts';
 import { bytes, milliseconds, plural, rate } from './format.ts';
 
 const FAILURES_SHOWN = 5;
@@ -35,8 +35,13 @@ export function runSummary(run: RunView): string {
   return [
     `${run.runId}: ${stateText(run)}, ${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
     `  ${spec.model} on ${where.join(', ') || 'no node'}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
+    ...(a.slowest === null ? [] : [`  slowest: ${slowestText(a.slowest)}`]),
     ...asides.map((aside) => `  ${aside}`),
   ].join('\n');
+}
+
+function slowestText({ task, node, wallMs, cpuMs }: NonNullable<AccountingView['slowest']>): string {
+  return `task ${task} on ${node}, ${milliseconds(wallMs)}${cpuMs === null ? '' : ` (CPU ${milliseconds(cpuMs)})`}`;
 }
 
 function stateText({ state, reason, succeeded, failed, cancelled }: RunView): string {
