@@ -11,8 +11,22 @@ export class RegattaError<Code extends string = string> extends Error {
   }
 }
 
-/** The message of anything thrown: user code may throw what is not an Error. */
+/** The message of anything thrown: user code may throw what is not an Error, or an Error that is not as it should be. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name;
-  return typeof thrown === 'string' ? thrown : `thrown: ${String(thrown)}`;
+  return always(() => {
+    if (thrown instanceof Error) return String(thrown.message || thrown.name);
+    return typeof thrown === 'string' ? thrown : `thrown: ${String(thrown)}`;
+  }, 'thrown: something that cannot be shown');
+}
+
+/** Its stack, where it has one. */
+export const stackOf = (thrown: unknown): string =>
+  always(() => (thrown instanceof Error ? String(thrown.stack ?? '') : ''), '');
+
+function always(text: () => string, otherwise: string): string {
+  try {
+    return text();
+  } catch {
+    return otherwise;
+  }
 }

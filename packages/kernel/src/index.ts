@@ -1,5 +1,5 @@
 export { assert, InvariantError, unreachable } from './assert.ts';
-export { messageOf, RegattaError } from './errors.ts';
+export { messageOf, RegattaError, stackOf } from './errors.ts';
 export { MinHeap } from './heap.ts';
 export { lengthOf, type Range, RangeSet } from './range.ts';
 export { mixSeed, Rng } from './rng.ts';

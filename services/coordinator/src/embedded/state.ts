@@ -28,7 +28,8 @@ const stateFile = (): string => join(stateDirectory(), 'cluster.json');
 
 export function readState(): ClusterState | undefined {
   try {
-    return JSON.parse(readFileSync(stateFile(), 'utf8')) as ClusterState;
+    const state = JSON.parse(readFileSync(stateFile(), 'utf8')) as ClusterState | null;
+    return typeof state?.coordinator?.pid === 'number' && Array.isArray(state.agents) ? state : undefined;
   } catch {
     // None, or cut short by a crash: either way there is nothing to find.
     return undefined;

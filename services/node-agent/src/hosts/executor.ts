@@ -134,6 +134,9 @@ export class Executor {
   }
 
   close(runId: string): void {
+    for (const held of this.#queue.filter(({ assignment }) => assignment.runId === runId)) {
+      this.#end(held, { kind: 'stopped' });
+    }
     this.#runs.delete(runId);
     this.#pool.closeRun(runId);
   }

@@ -4,6 +4,9 @@ import { Host, type HostDeath, type HostEvents } from './host.ts';
 
 const IDLE_MS_MAX = 60_000;
 const SWEEP_MS = 10_000;
+/** With so many hosts, runs begin to share them. */
+const HOSTS_MAX_FACTOR = 4;
+const HOSTS_MAX_LEAST = 8;
 
 export class HostPool {
   readonly #hosts = new Set<Host>();
@@ -40,7 +43,10 @@ export class HostPool {
       if (!fits || host.killed || taken.has(host)) continue;
       if (best === undefined || host.attempts.size < best.attempts.size) best = host;
     }
-    return best ?? this.#start(threads, concurrency);
+    // An idle one if there is: in a shared one, what kills one run's tasks would take another's with them.
+    const crowded = this.#hosts.size >= Math.max(HOSTS_MAX_LEAST, HOSTS_MAX_FACTOR * this.#prestarted);
+    if (best !== undefined && (best.attempts.size === 0 || crowded)) return best;
+    return this.#start(threads, concurrency);
   }
 
   closeRun(runId: string): void {

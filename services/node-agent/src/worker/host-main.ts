@@ -6,9 +6,9 @@
  * Arguments: how many threads, and how many chunks each works on side by side.
  */
 import { setFlagsFromString } from 'node:v8';
-import { messageOf } from '@regatta/kernel';
+import { messageOf, stackOf } from '@regatta/kernel';
 import { inlineLanes } from './inline-lanes.ts';
-import type { Lanes } from './lanes.ts';
+import type { Lanes, Outlet } from './lanes.ts';
 import { bareNews, type FromHost, type HostChunk, type HostNews, type HostRun, type ToHost } from './messages.ts';
 import { Stall } from './stall.ts';
 import { cards, findWorkload } from './workload-table.ts';
@@ -33,11 +33,24 @@ const send = (message: FromHost): void => {
   if (process.connected) process.send!(message);
 };
 
-const emit = (news: HostNews): void =>
-  send({ kind: 'news', news, rssBytes: process.memoryUsage.rss(), stallMs: stall.take() });
+/** What a pipe surely takes at once. */
+const AT_ONCE_BYTES = 16_384;
+let onTheirWay: Promise<void>[] = [];
+
+function emit(news: HostNews): void {
+  const message = { kind: 'news', news, rssBytes: process.memoryUsage.rss(), stallMs: stall.take() } as const;
+  if (news.results.byteLength <= AT_ONCE_BYTES || !process.connected) return send(message);
+  const sent = new Promise<void>((resolve) => process.send!(message, () => resolve()));
+  onTheirWay.push(sent);
+  void sent.then(() => {
+    onTheirWay = onTheirWay.filter((other) => other !== sent);
+  });
+}
+
+const outlet: Outlet = { emit, flushed: () => onTheirWay[0] };
 
 const lanes: Lanes =
-  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, emit) : inlineLanes(stall, emit);
+  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, emit) : inlineLanes(stall, outlet);
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message: ToHost) => {
@@ -85,9 +98,8 @@ function sharedOf(open: OpenRun): { readonly value: unknown } | { readonly throw
 /** The workload could not even begin: its shared data threw. Every task of the chunk failed by it. */
 function allFailed(chunk: HostChunk, thrown: unknown): HostNews {
   const message = `its shared data could not be made: ${messageOf(thrown)}`;
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
   const tasks = Array.from({ length: chunk.to - chunk.from }, (_, i) => chunk.from + i);
-  const failures = tasks.map((task) => ({ task, code: 'SHARED_THREW', message, stack }));
+  const failures = tasks.map((task) => ({ task, code: 'SHARED_THREW', message, stack: stackOf(thrown) }));
   return bareNews(chunk.attemptId, chunk.from, { kind: 'completed' }, failures);
 }
 

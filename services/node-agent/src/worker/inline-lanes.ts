@@ -1,10 +1,10 @@
 /** Lanes on this process's own event loop: as many chunks of a run side by side as its concurrency says. */
 import { newThread, workThrough } from './lane.ts';
-import type { Emit, Lanes } from './lanes.ts';
+import type { Lanes, Outlet } from './lanes.ts';
 import type { Stall } from './stall.ts';
 import { findWorkload } from './workload-table.ts';
 
-export function inlineLanes(stall: Stall, emit: Emit): Lanes {
+export function inlineLanes(stall: Stall, outlet: Outlet): Lanes {
   const thread = newThread(stall);
   const queues = new Map<string, LaneQueue>();
   return async (run, shared, chunk, cancelled) => {
@@ -14,7 +14,7 @@ export function inlineLanes(stall: Stall, emit: Emit): Lanes {
     await queue.enter(cancelled);
     try {
       const workload = findWorkload(run.workload);
-      await workThrough({ workload, run, chunk, receivedAt, shared, cancelled, emit }, thread);
+      await workThrough({ workload, run, chunk, receivedAt, shared, cancelled, outlet }, thread);
     } finally {
       if (queue.leave()) queues.delete(run.runId);
     }

@@ -9,9 +9,10 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { messageOf } from '@regatta/kernel';
+import { messageOf, stackOf } from '@regatta/kernel';
 import { encodeValue, pack, type TaskContext, type Workload } from '@regatta/workloads';
-import type { HostChunk, HostFailure, HostNews, HostRun } from './messages.ts';
+import type { Outlet } from './lanes.ts';
+import type { HostChunk, HostFailure, HostRun } from './messages.ts';
 import type { Stall } from './stall.ts';
 
 const NEWS_MS = 50;
@@ -28,6 +29,8 @@ export interface Thread {
   readonly stall: Stall | undefined;
   /** Thread CPU time that has been reported, in microseconds. */
   reportedCpuUs: number;
+  /** Time in which tasks held the thread, up to where they first gave it back. */
+  blockedMs: number;
 }
 
 export interface LaneWork {
@@ -39,12 +42,12 @@ export interface LaneWork {
   readonly shared: unknown;
   /** Fires when the attempt is to stop. */
   readonly cancelled: AbortSignal;
-  readonly emit: (news: HostNews) => void;
+  readonly outlet: Outlet;
 }
 
 /** Works through the chunk and emits news; the last has an `end`. Never rejects because of a task. */
 export async function workThrough(work: LaneWork, thread: Thread): Promise<void> {
-  const { run, chunk, cancelled } = work;
+  const { run, chunk, cancelled, outlet } = work;
   const journal = new Journal(work, thread);
   let yieldedAt = performance.now();
   for (let task = chunk.from; task < chunk.to; task++) {
@@ -55,7 +58,13 @@ export async function workThrough(work: LaneWork, thread: Thread): Promise<void>
       yieldedAt = performance.now();
     }
     if (cancelled.aborted) return journal.send('stopped');
-    if (journal.isDue(now) || run.taskTimeoutMs > 0) journal.send('open');
+    if (journal.isDue(now)) journal.send('open');
+    for (let sending = outlet.flushed(); sending !== undefined; sending = outlet.flushed()) {
+      await sending;
+      yieldedAt = performance.now();
+    }
+    // With nothing in between: who spoke last is who holds the thread.
+    if (run.taskTimeoutMs > 0) journal.send('open');
     const awaited = runTask(work, task, journal);
     if (awaited !== undefined) {
       await awaited;
@@ -76,7 +85,8 @@ function runTask(work: LaneWork, task: number, journal: Journal): Promise<void> 
   try {
     const value: unknown = workload.run(run.params, context);
     if (isThenable(value)) {
-      return settle(value, context, run.taskTimeoutMs).then(
+      journal.nowWaits();
+      return settle(value, context, run.taskTimeoutMs, () => journal.elapsedMs()).then(
         (settled) => journal.succeed(task, settled),
         (thrown) => journal.fail(task, thrown),
       );
@@ -95,18 +105,30 @@ class TaskTimeout extends Error {
   readonly code = 'TASK_TIMED_OUT';
 }
 
-async function settle(promise: Promise<unknown>, context: Context, timeoutMs: number): Promise<unknown> {
+/** @param elapsedMs the task's own time so far: while other lanes block the thread, its clock stands still */
+async function settle(
+  promise: Promise<unknown>,
+  context: Context,
+  timeoutMs: number,
+  elapsedMs: () => number,
+): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const cancelled = Promise.withResolvers<never>();
   cancelled.promise.catch(() => {});
   const onAbort = (): void => cancelled.reject(new Error('the run was stopped'));
   context.stop.addEventListener('abort', onAbort, { once: true });
   if (timeoutMs > 0) {
-    timer = setTimeout(() => {
+    const check = (): void => {
+      const leftMs = timeoutMs - elapsedMs();
+      if (leftMs > 0) {
+        timer = setTimeout(check, Math.ceil(leftMs));
+        return;
+      }
       const timeout = new TaskTimeout(`took longer than ${timeoutMs} ms`);
       context.abort(timeout);
       cancelled.reject(timeout);
-    }, timeoutMs);
+    };
+    timer = setTimeout(check, Math.max(0, timeoutMs - elapsedMs()));
   }
   try {
     return await Promise.race([promise, cancelled.promise]);
@@ -164,6 +186,8 @@ class Journal {
   #waitMs: number;
   #beganAt = 0;
   #beganCpuUs = 0;
+  #waits = false;
+  #blockedMsBefore = 0;
 
   constructor(work: LaneWork, thread: Thread) {
     this.#work = work;
@@ -178,18 +202,35 @@ class Journal {
   }
 
   isDue(now: number): boolean {
-    return this.#results.length > 0 && (now - this.#sentAt >= NEWS_MS || this.#bytes >= NEWS_BYTES);
+    if (this.#results.length === 0) return false;
+    // With a time limit at once: large results must be gone before the next task is announced.
+    const timed = this.#work.run.taskTimeoutMs > 0;
+    return timed || now - this.#sentAt >= NEWS_MS || this.#bytes >= NEWS_BYTES;
   }
 
   begin(): void {
     if (this.#alone) this.#beganCpuUs = threadCpuUs();
+    this.#waits = false;
     this.#beganAt = performance.now();
+  }
+
+  /** The task has given the thread back; from now on it is others that may block it. */
+  nowWaits(): void {
+    this.#thread.blockedMs += performance.now() - this.#beganAt;
+    this.#blockedMsBefore = this.#thread.blockedMs;
+    this.#waits = true;
+  }
+
+  /** The task's own time: without that in which other lanes of its thread began tasks and did not let it go on. */
+  elapsedMs(): number {
+    const byOthers = this.#waits ? this.#thread.blockedMs - this.#blockedMsBefore : 0;
+    return performance.now() - this.#beganAt - byOthers;
   }
 
   succeed(task: number, value: unknown): void {
     const doneAt = this.#time();
     const { taskTimeoutMs } = this.#work.run;
-    if (taskTimeoutMs > 0 && doneAt - this.#beganAt > taskTimeoutMs) {
+    if (taskTimeoutMs > 0 && this.elapsedMs() > taskTimeoutMs) {
       this.#note(task, 'TASK_TIMED_OUT', new Error(`took longer than ${taskTimeoutMs} ms`));
       return;
     }
@@ -217,7 +258,7 @@ class Journal {
     const from = this.#from;
     this.#from += this.#results.length;
     const cpuUs = threadCpuUs();
-    this.#work.emit({
+    this.#work.outlet.emit({
       attemptId: this.#work.chunk.attemptId,
       thread: threadId,
       from,
@@ -245,7 +286,9 @@ class Journal {
 
   #time(): number {
     const now = performance.now();
-    this.#wallUs.push(Math.min(0xffff_ffff, Math.round((now - this.#beganAt) * 1000)));
+    const wallMs = now - this.#beganAt;
+    if (!this.#waits) this.#thread.blockedMs += wallMs;
+    this.#wallUs.push(Math.min(0xffff_ffff, Math.round(wallMs * 1000)));
     if (this.#alone) this.#cpuUs.push(Math.max(0, threadCpuUs() - this.#beganCpuUs));
     return now;
   }
@@ -257,8 +300,7 @@ class Journal {
 
   #note(task: number, code: string, thrown: unknown): void {
     this.#results.push(NO_RESULT);
-    const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
-    const lines = stack.split('\n').slice(0, STACK_LINES_MAX).join('\n');
+    const lines = stackOf(thrown).split('\n').slice(0, STACK_LINES_MAX).join('\n');
     this.#failures.push({ task, code, message: messageOf(thrown), stack: lines });
   }
 
@@ -281,4 +323,4 @@ function threadCpuUs(): number {
 }
 
 /** A thread's state before its first chunk. */
-export const newThread = (stall?: Stall): Thread => ({ stall, reportedCpuUs: threadCpuUs() });
+export const newThread = (stall?: Stall): Thread => ({ stall, reportedCpuUs: threadCpuUs(), blockedMs: 0 });

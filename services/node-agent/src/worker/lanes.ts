@@ -6,4 +6,12 @@ import type { HostChunk, HostNews, HostRun } from './messages.ts';
  */
 export type Lanes = (run: HostRun, shared: unknown, chunk: HostChunk, cancelled: AbortSignal) => Promise<void>;
 
-export type Emit = (news: HostNews) => void;
+/** Where news goes. */
+export interface Outlet {
+  readonly emit: (news: HostNews) => void;
+  /**
+   * Undefined where all news is on its way; otherwise resolves when it may be. A task that blocks the thread before
+   * then holds back what others have finished.
+   */
+  readonly flushed: () => Promise<void> | undefined;
+}

@@ -2,12 +2,12 @@
 import { MessageChannel } from 'node:worker_threads';
 import { messageOf } from '@regatta/kernel';
 import { Piscina } from 'piscina';
-import type { Emit, Lanes } from './lanes.ts';
+import type { Lanes, Outlet } from './lanes.ts';
 import { bareNews, type HostNews } from './messages.ts';
 import type { ThreadOrder } from './thread-main.ts';
 
 /** @param threads started at once and kept: what a run measures is not their start */
-export function poolLanes(threads: number, concurrency: number, emit: Emit): Lanes {
+export function poolLanes(threads: number, concurrency: number, emit: Outlet['emit']): Lanes {
   const pool = new Piscina({
     filename: new URL('./thread-main.ts', import.meta.url).href,
     minThreads: threads,

@@ -20,10 +20,12 @@ export default async function work({ run, shared, chunk, givenAt, port }: Thread
   const cancel = new AbortController();
   port.on('message', () => cancel.abort());
   const emit = (news: HostNews): void => port.postMessage(news, transferable(news.results));
+  // The other side's loop is free: what is posted is on its way.
+  const outlet = { emit, flushed: () => undefined };
   try {
     const workload = findWorkload(run.workload);
     const receivedAt = givenAt - performance.timeOrigin;
-    await workThrough({ workload, run, chunk, receivedAt, shared, cancelled: cancel.signal, emit }, thread);
+    await workThrough({ workload, run, chunk, receivedAt, shared, cancelled: cancel.signal, outlet }, thread);
   } finally {
     // Closed by the other side: closing here would drop news on its way. Until then it must not keep the thread alive.
     port.unref();

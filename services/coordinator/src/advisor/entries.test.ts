@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { planRun } from '../cli/run-options.ts';
+import type { NodeView } from '../cli/views.ts';
+import { entriesFor, totalCores } from './entries.ts';
+
+const node = (id: string, machine: string, cores: number): NodeView => ({
+  id,
+  state: 'alive',
+  address: '',
+  pid: 1,
+  runtime: '',
+  version: '',
+  hostname: machine,
+  machine,
+  cores,
+  osCores: cores,
+  quota: cores,
+  quotaLimited: false,
+  memoryBytes: 0,
+  lanes: cores,
+  busyLanes: 0,
+  rssBytes: 0,
+  hosts: 0,
+  throttledMs: 0,
+});
+
+const base = (kind: 'cpu' | 'io') => ({ ...planRun('noop', { policy: 'awf', retries: 0 }).spec, kind });
+const named = (kind: 'cpu' | 'io', nodes: readonly NodeView[]) =>
+  entriesFor(base(kind), nodes, undefined).map((entry) => `${entry.model} ${entry.nodes}`);
+const alone = ['serial 1', 'async 1', 'threads 1', 'processes 1', 'hybrid 1'];
+
+describe('the cores of a cluster', () => {
+  it('are those of all its machines', () => {
+    assert.equal(totalCores([node('a', 'm1', 4), node('b', 'm2', 8)]), 12);
+  });
+
+  it('are counted once where nodes share a machine', () => {
+    assert.equal(totalCores([node('a', 'm1', 4), node('b', 'm1', 4), node('c', 'm2', 2)]), 6);
+  });
+
+  it('are those of the largest node where nodes of a machine differ', () => {
+    assert.equal(totalCores([node('a', 'm1', 2), node('b', 'm1', 4)]), 4);
+  });
+});
+
+describe('with one node', () => {
+  it('has each model race on it, serial first', () => {
+    assert.deepEqual(named('cpu', [node('a', 'm1', 4)]), alone);
+  });
+});
+
+describe('with several nodes', () => {
+  it('has processes and threads race on all of them besides', () => {
+    const nodes = [node('a', 'm1', 4), node('b', 'm2', 4)];
+    assert.deepEqual(named('cpu', nodes), [...alone, 'processes 2', 'threads 2']);
+  });
+
+  it('has async race on all of them where work waits', () => {
+    const nodes = [node('a', 'm1', 4), node('b', 'm2', 4)];
+    assert.deepEqual(named('io', nodes), [...alone, 'async 2', 'processes 2', 'threads 2']);
+  });
+
+  it('leaves out threads where each has one core', () => {
+    assert.deepEqual(named('cpu', [node('a', 'm1', 1), node('b', 'm2', 1)]), [...alone, 'processes 2']);
+  });
+});
+
+describe('a concurrency that was asked for', () => {
+  it('goes to the models that have one', () => {
+    const entries = entriesFor(base('io'), [node('a', 'm1', 4)], 7);
+    const concurrencies = entries.map(({ model, spec }) => [model, spec.shape.concurrency]);
+    assert.deepEqual(Object.fromEntries(concurrencies), { serial: 1, async: 7, threads: 1, processes: 1, hybrid: 7 });
+  });
+});
