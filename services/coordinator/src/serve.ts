@@ -1,5 +1,5 @@
 /** `regatta serve`: a coordinator in the foreground, until told to end. */
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import { startServer } from './server.ts';
 
@@ -15,14 +15,21 @@ export async function serve({ listen, logLevel, endsWithParent }: ServeOptions):
   const ended = Promise.withResolvers<void>();
   // Before anything takes time: a parent may be gone at any moment.
   if (endsWithParent) endWithParent(() => ended.resolve());
-  const log = pino({ level: logLevel }, logStream());
+  try {
+    await serveUntil(ended, listen, pino({ level: logLevel }, logStream()));
+  } finally {
+    // An open channel would keep this process alive.
+    if (process.connected) process.disconnect();
+  }
+}
+
+async function serveUntil(ended: PromiseWithResolvers<void>, listen: string, log: Logger): Promise<void> {
   const server = await startServer(listen, log);
   log.info(`coordinator listens on ${server.address}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
   await ended.promise;
   server.stop();
-  if (process.connected) process.disconnect();
 }
 
 /** For people on a terminal, for machines elsewhere. */
