@@ -43,6 +43,11 @@ export class Sandbox {
     return { ...Object.fromEntries(inherited), REGATTA_STATE_DIR: this.directory, ...extra };
   }
 
+  /** What one of its processes has logged so far. */
+  log(file: string): string {
+    return readFileSync(join(this.directory, file), 'utf8');
+  }
+
   /** Runs `regatta ARGS` to its end; kills it, loudly, after half a minute. */
   regatta(args: readonly string[], extra: Environment = {}): Promise<Ended> {
     return this.start(args, extra).ended;

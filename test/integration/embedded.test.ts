@@ -16,7 +16,7 @@ describe('a cluster that up started', () => {
   });
   after(() => sandbox.discard());
 
-  it('is what status --json says it is, in the shape that the issue words', async () => {
+  it('is what status --json says it is, in the shape that scripts rely on', async () => {
     const status = await sandbox.json<StatusJson>(['status']);
     assert.deepEqual(Object.keys(status), ['coordinator', 'nodes']);
     assert.deepEqual(Object.keys(status.coordinator), ['pid', 'address']);

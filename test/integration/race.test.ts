@@ -31,7 +31,7 @@ interface Entry {
 }
 
 describe('race number-cruncher --json', () => {
-  it('prints one object of the shape in the issue, with one digest, a baseline and a verdict on a row', async () => {
+  it('prints one object of the documented shape, with one digest, a baseline and a verdict on a row', async () => {
     await using sandbox = new Sandbox();
     const inputs = ['--set', 'n=200_000', '--set', 'count=8', '--repeat', '2'];
     const { code, stdout, stderr } = await sandbox.regatta(['race', 'number-cruncher', ...inputs, '--json']);

@@ -1,4 +1,4 @@
-/** What the CLI prints with `--json`, as the issue words it; and the oracle of number-cruncher. */
+/** What the CLI prints with `--json`, as scripts rely on it; and the oracle of number-cruncher. */
 
 export interface RunJson {
   readonly runId: string;
