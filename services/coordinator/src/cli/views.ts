@@ -1,21 +1,9 @@
 /** What the CLI shows of the coordinator's answers. Times in ms unless the name says otherwise. */
-import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
+import type { RunState, Shape } from '@regatta/scheduler';
+import type { RunRequest } from '../engine/run-record.ts';
 
-export interface RunSpec {
-  readonly workload: string;
-  readonly kind: 'cpu' | 'io';
-  readonly paramsJson: string;
-  readonly tasks: number;
-  readonly model: string;
-  /** Zeros mean as many as fit. */
-  readonly shape: Shape;
-  readonly nodes: number;
-  readonly policy: PolicyName;
-  readonly chunk: number;
-  readonly retries: number;
-  readonly taskTimeoutMs: number;
-  readonly deadlineMs: number;
-}
+/** A run as asked for. Zeros in its shape mean as many as fit. */
+export type RunSpec = RunRequest;
 
 export interface FailureView {
   readonly task: number;
