@@ -2,12 +2,14 @@
 //   node scripts/launch.mjs FILE.ts [ARG...]      one of ours
 //   node scripts/launch.mjs --tool NAME [ARG...]  one that npm installed
 import { spawn } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 
+/** From util-linux: ties a process's life to its parent's. */
+const SETPRIV = '/usr/bin/setpriv';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Runs `args` under Node 24 with this process's streams, passes signals on, and ends as it ends. */
@@ -19,7 +21,9 @@ export async function launch(args) {
     return fail(error.message, error.exitCode);
   }
   const path = [`${root}node_modules/.bin`, dirname(node24), process.env.PATH ?? ''].join(delimiter);
-  const child = spawn(node24, args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
+  // Where the launcher is killed outright, the program is told to end.
+  const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', '--', node24] : [node24];
+  const child = spawn(tied[0], [...tied.slice(1), ...args], { stdio: 'inherit', env: { ...process.env, PATH: path } });
   // A terminal sends Ctrl-C to the whole group; what a program sends with kill reaches only this process.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));

@@ -1,12 +1,13 @@
 /** `npm run bench [NAME…] [--json]`: figures as ratios measured in one run. Exit code 1 where a goal is missed. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '@regatta/kernel';
 import { table } from '../../services/coordinator/src/cli/render/table.ts';
 import { efficiency } from './efficiency.ts';
 import type { Bench, Figure } from './figure.ts';
 
 const benches: Readonly<Record<string, Bench>> = { efficiency };
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = readArguments();
 const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
 if (unknown !== undefined) {
   process.stderr.write(`bench: no bench ${unknown}; there are: ${Object.keys(benches).join(', ')}\n`);
@@ -31,4 +32,13 @@ function text(rows: readonly Figure[]): string {
     ],
     rows,
   );
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+  } catch (thrown) {
+    process.stderr.write(`bench: ${messageOf(thrown)}; usage: npm run bench -- [NAME...] [--json]\n`);
+    process.exit(2);
+  }
 }

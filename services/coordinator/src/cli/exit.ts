@@ -13,7 +13,10 @@ const UNREACHABLE_CODES = new Set(['UNREACHABLE', 'NO_CLUSTER', 'START_FAILED', 
 
 /** One line for what the person can mend, a stack for what is our own fault. @returns the exit code */
 export function reportError(thrown: unknown): number {
-  if (thrown instanceof Interrupted) return exitCode.interrupted;
+  if (thrown instanceof Interrupted) {
+    process.stderr.write('regatta: interrupted\n');
+    return exitCode.interrupted;
+  }
   if (thrown instanceof RegattaError) {
     process.stderr.write(`regatta: ${thrown.message}\n`);
     return UNREACHABLE_CODES.has(thrown.code) ? exitCode.unreachable : exitCode.badUsage;
@@ -21,6 +24,9 @@ export function reportError(thrown: unknown): number {
   process.stderr.write(`regatta: this is a bug: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
   return exitCode.taskFailed;
 }
+
+/** Signals this close together are one. */
+const ECHO_MS = 300;
 
 /** Thrown out of what was going on when the person wants it to end. */
 export class Interrupted extends Error {
@@ -33,10 +39,16 @@ export class Interrupted extends Error {
  */
 export function interruption(onSecond: () => void): AbortSignal {
   const interrupted = new AbortController();
+  let firstAt = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (interrupted.signal.aborted) onSecond();
-      else interrupted.abort(new Interrupted());
+      if (!interrupted.signal.aborted) {
+        firstAt = performance.now();
+        interrupted.abort(new Interrupted());
+        return;
+      }
+      // One Ctrl-C may come twice: from the terminal, and passed on by whoever started this process.
+      if (performance.now() - firstAt > ECHO_MS) onSecond();
     });
   }
   return interrupted.signal;

@@ -1,5 +1,6 @@
 /** A run's results, put back in task order. */
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { messageOf, RegattaError } from '@regatta/kernel';
 import { decodeValue, digestValues, type TaskResult, unpack } from '@regatta/workloads';
 import type { Client } from './client.ts';
@@ -33,6 +34,16 @@ function* flat(results: Iterable<TaskResult<unknown>>): Iterable<unknown> {
   for (const { task, value } of results) {
     yield task;
     yield value;
+  }
+}
+
+/** Before any work is done: that its file could be written. @throws RegattaError CANNOT_WRITE */
+export function checkWritable(path: string): void {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder');
+    accessSync(dirname(path), constants.W_OK);
+  } catch (thrown) {
+    throw new RegattaError('CANNOT_WRITE', `cannot write ${path}: ${messageOf(thrown)}; give --out another path`);
   }
 }
 

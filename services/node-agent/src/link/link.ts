@@ -221,7 +221,7 @@ function explainEnd(address: string, error: ServiceError | undefined): string {
   if (error === undefined) return `${address} closed the link; trying again`;
   switch (error.code) {
     case status.UNAVAILABLE:
-      return `cannot reach a coordinator at ${address} (${error.details}); trying again`;
+      return `cannot reach a coordinator at ${address} (${reasonIn(error.details)}); trying again`;
     case status.UNIMPLEMENTED:
       return `${address} is a gRPC server but no Regatta coordinator; check --coordinator; trying again`;
     case status.CANCELLED:
@@ -230,3 +230,7 @@ function explainEnd(address: string, error: ServiceError | undefined): string {
       return `the link to ${address} broke: ${error.details || error.message}; trying again`;
   }
 }
+
+/** gRPC's words without its own circumstances. */
+const reasonIn = (details: string): string =>
+  /Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details;

@@ -27,7 +27,7 @@ export const nodesTable = (nodes: readonly NodeView[]): string =>
       { head: 'host', cell: (n) => n.hostname },
       { head: 'pid', cell: (n) => String(n.pid), align: 'right' },
       { head: 'os cores', cell: (n) => String(n.osCores), align: 'right' },
-      { head: 'quota', cell: (n) => (n.quotaLimited ? n.quota.toFixed(2) : 'none'), align: 'right' },
+      { head: 'quota', cell: (n) => (n.quotaLimited ? n.quota.toFixed(2) : `${n.quota} (no limit)`), align: 'right' },
       { head: 'cores used', cell: (n) => String(n.cores), align: 'right' },
       { head: 'lanes busy', cell: (n) => `${n.busyLanes}/${n.lanes}`, align: 'right' },
       { head: 'hosts', cell: (n) => String(n.hosts), align: 'right' },

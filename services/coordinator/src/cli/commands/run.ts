@@ -5,7 +5,7 @@ import { submitAndFollow } from '../follow.ts';
 import { clusterCommand, example } from '../options.ts';
 import { print, printJson, remark } from '../output.ts';
 import { failureText, runObject, runSummary } from '../render/run.ts';
-import { collect, valuesOf, writeResultFile } from '../results.ts';
+import { checkWritable, collect, valuesOf, writeResultFile } from '../results.ts';
 import { addRunOptions, planRun, type RunOptions } from '../run-options.ts';
 import { type ClusterOptions, withAnyCluster } from '../session.ts';
 import type { RunView } from '../views.ts';
@@ -36,6 +36,7 @@ async function run(name: string, options: Options, interrupted: AbortSignal): Pr
   if (options.out !== undefined && planned.workload.file === undefined) {
     throw new RegattaError('NO_FILE', `${name} makes no file of its results: leave out --out`);
   }
+  if (options.out !== undefined) checkWritable(options.out);
   return withAnyCluster(options, async (client) => {
     const view = await submitAndFollow(client, planned.spec, name, interrupted);
     const parts = await collect(client, view.runId);

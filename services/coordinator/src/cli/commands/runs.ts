@@ -90,11 +90,11 @@ function addResults(program: Command): void {
       withCluster(options, async (client) => {
         const parts = await collect(client, runId);
         if (!options.json) {
-          for (const { task, value } of entriesOf(parts))
-            print(`${task}\t${value === undefined ? 'failed' : show(value)}`);
+          for (const { task, value, failed } of entriesOf(parts))
+            print(`${task}\t${failed ? 'failed' : show(value ?? null)}`);
           return;
         }
-        const results = [...entriesOf(parts)].map(({ task, value }) => ({ task, value: value ?? null }));
+        const results = [...entriesOf(parts)];
         process.stdout.write(`${JSON.stringify(results, jsonValue)}\n`);
       }),
     );
@@ -118,11 +118,19 @@ function addExplain(program: Command): void {
   example(command, 'regatta explain run-mi8x3k2f-0');
 }
 
-function* entriesOf(parts: Awaited<ReturnType<typeof collect>>): Iterable<{ task: number; value: unknown }> {
+/** A task that failed has no value; `regatta show` tells why. */
+interface Entry {
+  readonly task: number;
+  readonly value?: unknown;
+  readonly failed?: true;
+}
+
+function* entriesOf(parts: Awaited<ReturnType<typeof collect>>): Iterable<Entry> {
   for (const { from, results } of parts) {
     let task = from;
     for (const entry of unpack(results))
-      yield { task: task++, value: entry.byteLength === 0 ? undefined : decodeValue(entry) };
+      if (entry.byteLength === 0) yield { task: task++, failed: true };
+      else yield { task: task++, value: decodeValue(entry) };
   }
 }
 

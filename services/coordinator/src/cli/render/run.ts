@@ -1,6 +1,6 @@
 /** One run, in words and in JSON. */
 import type { AccountingView, FailureView, RunView } from '../views.ts';
-import { bytes, milliseconds, plural, rate } from './format.ts';
+import { bytes, milliseconds, plural, rate, whole } from './format.ts';
 
 const FAILURES_SHOWN = 5;
 
@@ -46,7 +46,9 @@ function slowestText({ task, node, wallMs, cpuMs }: NonNullable<AccountingView['
 
 function stateText({ state, reason, succeeded, failed, cancelled }: RunView): string {
   if (state === 'succeeded') return 'succeeded';
-  const parts = [`${succeeded} succeeded`, `${failed} failed`, `${cancelled} cancelled`].join(', ');
+  const parts = [`${whole(succeeded)} succeeded`, `${whole(failed)} failed`, `${whole(cancelled)} cancelled`].join(
+    ', ',
+  );
   return `${state}${reason === '' ? '' : ` (${reason})`}: ${parts}`;
 }
 
