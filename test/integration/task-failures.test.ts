@@ -48,7 +48,7 @@ describe('tasks that throw', () => {
       const failed = new Set(run.failures.map(({ task }) => task));
       assert.deepEqual(
         results,
-        results.map((_, task) => ({ task, value: failed.has(task) ? null : task })),
+        results.map((_, task) => (failed.has(task) ? { task, failed: true } : { task, value: task })),
       );
       assert.equal(results.length, COUNT);
     });

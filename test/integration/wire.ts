@@ -50,7 +50,8 @@ export interface StatusJson {
 
 export interface ResultJson {
   readonly task: number;
-  readonly value: unknown;
+  readonly value?: unknown;
+  readonly failed?: true;
 }
 
 /** 0² + 1² + ... + (n-1)²: the square pyramidal numbers. */
