@@ -6,7 +6,7 @@
  * - T2: every wait has an end; a wait that runs out says what it waited for.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -305,5 +305,25 @@ function kill(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch {
     // It ended by itself in the meantime.
+  }
+}
+
+/** Whether the process holds an established TCP connection to this port of this machine (proc(5), /proc/net/tcp). */
+export function isConnectedTo(pid: number, port: number): boolean {
+  const remote = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const established = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[2]?.endsWith(remote) && fields[3] === '01')
+    .map((fields) => `socket:[${fields[9]}]`);
+  return socketsOf(pid).some((socket) => established.includes(socket));
+}
+
+function socketsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    // A descriptor closed while we looked, or the process is gone.
+    return [];
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Cluster, childrenOf, cpuTicksOf, eventually, type RunningCli, Sandbox } from './cluster.ts';
+import { Cluster, childrenOf, cpuTicksOf, eventually, isConnectedTo, type RunningCli, Sandbox } from './cluster.ts';
 import type { RunJson } from './wire.ts';
 
 const LONG_RUN = ['run', 'synthetic', '--set', 'count=100000', '--set', 'cpuMs=20'];
@@ -97,7 +97,7 @@ describe('a command that uses a cluster that stays', () => {
       const cli = cluster.start(LONG_RUN);
       const runId = await runIsUnderWay(cluster);
       const follower = cluster.start([command, runId]);
-      await connected(follower);
+      await connected(follower, cluster);
       const { code, tookMs } = await signalled(follower, 'SIGINT');
       const [run] = await cluster.json<RunJson[]>(['runs']);
       await signalled(cli, 'SIGINT');
@@ -144,14 +144,8 @@ async function runIsUnderWay(cluster: Cluster): Promise<string> {
   return runId;
 }
 
-/** Watchers say how it goes every 2 s; `results` says nothing until the end, so its CPU time has to do. */
-async function connected({ child }: RunningCli): Promise<void> {
-  let before = -1;
-  const settled = (): boolean => {
-    const ticks = cpuTicksOf(child.pid!);
-    const still = ticks >= 20 && ticks === before;
-    before = ticks;
-    return still;
-  };
-  for (let rests = 0; rests < 5; rests++) await eventually(settled, 10_000, 'the command to have connected');
+/** Waits for its connection to the coordinator: by then it has long been ready for signals. */
+async function connected({ child }: RunningCli, cluster: Cluster): Promise<void> {
+  const port = Number(cluster.address.split(':').at(-1));
+  await eventually(() => isConnectedTo(child.pid!, port), 15_000, 'the command to reach its coordinator');
 }
