@@ -73,14 +73,12 @@ export class Run {
   rateCount = 0;
   /** Cores' worth of chunks handed out in its present turn. */
   turnUsed = 0;
-  lastProgressAt: number;
   #next = 0;
   #retryTasks = 0;
 
   constructor(plan: RunPlan, now: number) {
     this.plan = plan;
     this.submittedAt = now;
-    this.lastProgressAt = now;
     this.deadlineAt = plan.deadlineMs > 0 ? now + plan.deadlineMs : Number.POSITIVE_INFINITY;
   }
 

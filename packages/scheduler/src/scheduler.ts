@@ -147,7 +147,6 @@ export class Scheduler implements Field {
     const { from, to, failed } = report;
     attempt.state = nextAttemptState(attempt.state, 'progressed');
     attempt.reported = to;
-    run.lastProgressAt = now;
     run.inFlight -= to - from;
     run.resultBytes += report.bytes;
     const rate = rateOf(report);

@@ -20,8 +20,8 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Shape, TaskFailure, Workload, WorkloadKind, workloadKindFromJSON, workloadKindToJSON } from "./common.ts";
 import { Machine } from "./node.ts";
+import { Shape, TaskFailure, Workload, WorkloadKind, workloadKindFromJSON, workloadKindToJSON } from "./workload.ts";
 
 export const protobufPackage = "regatta.v1";
 

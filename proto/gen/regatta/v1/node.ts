@@ -17,7 +17,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Shape, TaskFailure, Workload } from "./common.ts";
+import { Shape, TaskFailure, Workload } from "./workload.ts";
 
 export const protobufPackage = "regatta.v1";
 

@@ -1,6 +1,7 @@
 /** Between the node link's wire types and the engine's own. */
-import type { Workload } from '@regatta/proto/common';
+
 import type { Hello, Outcome as WireOutcome, Timing as WireTiming } from '@regatta/proto/node';
+import type { Workload } from '@regatta/proto/workload';
 import { packCount } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
 import type { Introduction, WorkloadCard } from '../engine/fleet.ts';

@@ -1,6 +1,7 @@
 /** Between the control service's wire types and what the CLI shows. */
-import type { TaskFailure, Shape as WireShape, Workload } from '@regatta/proto/common';
+
 import type { NodeStatus, RunStatus, RunSpec as WireRunSpec, RunState as WireRunState } from '@regatta/proto/control';
+import type { TaskFailure, Shape as WireShape, Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
 import type { AccountingView, FailureView, NodeView, RunSpec, RunView, WorkloadView } from './views.ts';
 

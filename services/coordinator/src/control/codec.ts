@@ -1,6 +1,5 @@
 /** Between the control service's wire types and the engine's own. */
 
-import type { Workload } from '@regatta/proto/common';
 import type {
   NodeStatus,
   RunSpec,
@@ -8,6 +7,7 @@ import type {
   Accounting as WireAccounting,
   RunState as WireRunState,
 } from '@regatta/proto/control';
+import type { Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunCounts, RunState } from '@regatta/scheduler';
 import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
 import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';

@@ -1,6 +1,5 @@
 /** Between the wire's types and the agent's own. The only file of the agent, but for link.ts, that knows the wire. */
 import { randomUUID } from 'node:crypto';
-import type { Parameter, Workload } from '@regatta/proto/common';
 import type {
   Hello,
   Assignment as WireAssignment,
@@ -8,6 +7,7 @@ import type {
   RunOrder as WireRunOrder,
 } from '@regatta/proto/node';
 import { protocol } from '@regatta/proto/version';
+import type { Parameter, Workload } from '@regatta/proto/workload';
 import type { Assignment, Loss, Outcome, RunOrder } from '../hosts/work.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WorkloadCard } from '../worker/messages.ts';

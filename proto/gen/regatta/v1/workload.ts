@@ -2,14 +2,14 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: regatta/v1/common.proto
+// source: regatta/v1/workload.proto
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 export const protobufPackage = "regatta.v1";
 
-export const protobufFileName = "regatta/v1/common.proto";
+export const protobufFileName = "regatta/v1/workload.proto";
 
 export const WorkloadKind = {
   WORKLOAD_KIND_UNSPECIFIED: 0,
