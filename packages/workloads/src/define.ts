@@ -4,8 +4,8 @@
  * A workload is code with three parts: how many tasks its parameters ask for, what one task does, and how the results
  * combine. Tasks know nothing of processes, threads or hosts; that is the point: the same code runs under every model.
  *
- * - W1: `run` is a function of (params, task, shared) alone, so that a task run twice gives one answer.
- * - W2: `tasks` and `combine` run with the client, `run` and `shared` run in a host process. Neither the coordinator's
+ * - W1: `run` is a function of (params, task, input, shared) alone, so that a task run twice gives one answer.
+ * - W2: `tasks`, `inputs` and `combine` run with the client, `run` and `shared` run in a host process. Neither the coordinator's
  *   nor the agent's own process ever calls them.
  */
 
@@ -29,7 +29,7 @@ type ParameterValue = number | string | boolean;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /** What a task may use of the place where it runs. */
-export interface TaskContext<Shared = undefined> {
+export interface TaskContext<Shared = undefined, Input = undefined> {
   /** The task's index, 0..N-1. */
   readonly task: number;
   /** 1 for the first try. */
@@ -38,9 +38,11 @@ export interface TaskContext<Shared = undefined> {
   readonly signal: AbortSignal;
   /** What `shared` made, in this host process. */
   readonly shared: Shared;
+  /** What `inputs` gave for this task. */
+  readonly input: Input;
 }
 
-export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shared> {
+export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shared, Input = undefined> {
   /** How people name it: lower case and hyphens. */
   readonly name: string;
   /** `cpu`: a task computes. `io`: a task mostly waits. */
@@ -51,12 +53,18 @@ export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shar
   /** How many tasks these parameters ask for. */
   tasks(params: P): number;
   /**
+   * Data that goes with each task: read by the client, in task order, one for each, and sent along. Without it tasks
+   * know their parameters and index alone, and nothing is sent: prefer that where an input can be derived.
+   * Each must be structured-cloneable.
+   */
+  inputs?(params: P): Iterable<Input>;
+  /**
    * Data that all tasks of a run read and none writes, made once in each host process and seen by all its threads.
    * Put it in a SharedArrayBuffer: anything else is copied into every thread.
    */
   shared?(params: P): Shared;
   /** One task. What it returns must be structured-cloneable. */
-  run(params: P, context: TaskContext<Shared>): Result | Promise<Result>;
+  run(params: P, context: TaskContext<Shared, Input>): Result | Promise<Result>;
   /**
    * All results, in task order, into one. Failed tasks are left out. Reads the iterable once.
    * What it returns is printed as JSON.
@@ -76,7 +84,7 @@ export interface TaskResult<Result> {
 
 /** A workload whose own types are forgotten: what a registry holds. */
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds workloads of every type; each is typed where it is written
-export type Workload = WorkloadDefinition<any, any, any, any>;
+export type Workload = WorkloadDefinition<any, any, any, any, any>;
 
 type Widened<T> = T extends number ? number : T extends string ? string : T extends boolean ? boolean : never;
 
@@ -89,12 +97,13 @@ export function defineWorkload<
   Result,
   Combined,
   Shared = undefined,
+  Input = undefined,
 >(
   definition: Omit<
-    WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared>,
+    WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared, Input>,
     'parameters'
   > & { readonly parameters: Declared },
-): WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared> {
+): WorkloadDefinition<{ [K in keyof Declared]: Widened<Declared[K]['default']> }, Result, Combined, Shared, Input> {
   if (!/^[a-z][a-z0-9-]*$/.test(definition.name)) {
     throw new TypeError(`workload name ${JSON.stringify(definition.name)}: use lower case letters, digits and hyphens`);
   }

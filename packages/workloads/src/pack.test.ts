@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeValue, encodeValue, pack, packCount, slicePack, unpack } from './pack.ts';
+import { decodeValue, encodeValue, Packer, pack, packCount, slicePack, unpack } from './pack.ts';
 
 const cloneable = fc.oneof(
   fc.constant(undefined),
@@ -93,8 +93,49 @@ describe('a pack', () => {
 
   it('is refused where its table runs backwards', () => {
     const packed = pack([Uint8Array.of(1, 2), Uint8Array.of(3)]);
-    packed.writeUInt32LE(1, 8);
-    packed.writeUInt32LE(2, 4);
+    packed.writeUInt32LE(4, 3);
     assert.throws(() => unpack(packed), /table is wrong/);
+  });
+});
+
+describe('a packer', () => {
+  it('makes the pack of the encoded values', () => {
+    fc.assert(
+      fc.property(fc.array(cloneable, { maxLength: 20 }), (values) => {
+        const packer = new Packer();
+        for (const value of values) packer.add(value);
+        assert.deepEqual(packer.finish(), pack(values.map(encodeValue)));
+      }),
+    );
+  });
+
+  it('is empty after a pack was made', () => {
+    const packer = new Packer();
+    packer.add('first');
+    const first = packer.finish();
+    packer.add('second');
+    assert.deepEqual(unpack(packer.finish()).map(decodeValue), ['second']);
+    assert.deepEqual(unpack(first).map(decodeValue), ['first']);
+  });
+
+  it('takes back the last value, and any one of them', () => {
+    fc.assert(
+      fc.property(fc.array(cloneable, { minLength: 2, maxLength: 9 }), fc.nat(), (values, pick) => {
+        const blank = pick % (values.length - 1);
+        const packer = new Packer();
+        for (const value of values) packer.add(value);
+        packer.dropLast();
+        packer.blank(blank);
+        const kept = values.slice(0, -1).map((value, i) => (i === blank ? new Uint8Array(0) : encodeValue(value)));
+        assert.deepEqual(packer.finish(), pack(kept));
+      }),
+    );
+  });
+
+  it('adds nothing where a value cannot be cloned', () => {
+    const packer = new Packer();
+    assert.throws(() => packer.add(() => 1), /could not be cloned/);
+    packer.addNone();
+    assert.deepEqual(unpack(packer.finish()), [Buffer.alloc(0)]);
   });
 });

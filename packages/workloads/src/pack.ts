@@ -1,8 +1,9 @@
 /**
  * Payload codec: many values in one buffer, each still to be had alone.
  *
- * A pack is `u32 count`, `u32 end[count]` (offsets past the table), then the values. All little-endian. Everything
- * between a lane and the client carries packs unopened, or cuts them by index; nobody decodes what they do not read.
+ * A pack is the values, then `u32 end[count]` (where each value ends), then `u32 count`; all little-endian. The table
+ * comes last so that values are written once, where they stay. Everything between a lane and the client carries packs
+ * unopened, or cuts them by index; nobody decodes what they do not read.
  *
  * - P1: one value can be decoded alone. Its bytes are not a fingerprint, though: equal values may encode differently
  *   (see digest.ts).
@@ -16,28 +17,114 @@ const FLOAT64 = 1;
 const CLONE = 2;
 const BYTES = 3;
 
-const UNDEFINED_BYTES = Uint8Array.of(UNDEFINED);
+const WORD = 4;
+
+/** Gathers values into a pack. */
+export class Packer {
+  #body: Buffer;
+  #used = 0;
+  #ends: number[] = [];
+
+  /** @param sizeHint bytes that the values may take; more is made where they take more */
+  constructor(sizeHint = 256) {
+    this.#body = Buffer.allocUnsafe(sizeHint);
+  }
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  /** Of the values so far. */
+  get bytes(): number {
+    return this.#used;
+  }
+
+  /** @returns bytes that the value takes. @throws DataCloneError for functions, symbols and the like; then nothing is added */
+  add(value: unknown): number {
+    const before = this.#used;
+    if (typeof value === 'number') {
+      this.#reserve(9);
+      this.#body[before] = FLOAT64;
+      this.#body.writeDoubleLE(value, before + 1);
+      this.#used += 9;
+    } else if (value === undefined) {
+      this.#reserve(1);
+      this.#body[this.#used++] = UNDEFINED;
+    } else {
+      const plainBytes = value instanceof Uint8Array && value.constructor === Uint8Array;
+      const content = plainBytes ? value : serialize(value);
+      this.#reserve(1 + content.byteLength);
+      this.#body[before] = plainBytes ? BYTES : CLONE;
+      this.#body.set(content, before + 1);
+      this.#used += 1 + content.byteLength;
+    }
+    this.#ends.push(this.#used);
+    return this.#used - before;
+  }
+
+  /** An entry for a task with no result (P2). */
+  addNone(): void {
+    this.#ends.push(this.#used);
+  }
+
+  dropLast(): void {
+    this.#ends.pop();
+    this.#used = this.#ends.at(-1) ?? 0;
+  }
+
+  /** Makes an entry that of a task with no result. */
+  blank(index: number): void {
+    const start = index === 0 ? 0 : this.#ends[index - 1]!;
+    const end = this.#ends[index]!;
+    this.#body.copyWithin(start, end, this.#used);
+    for (let i = index; i < this.#ends.length; i++) this.#ends[i]! -= end - start;
+    this.#used -= end - start;
+  }
+
+  /** The pack. The packer is empty afterwards, with room for about as much again. */
+  finish(): Buffer {
+    const ends = this.#ends;
+    const used = this.#used;
+    this.#reserve(WORD * (ends.length + 1));
+    const packed = writeTable(this.#body, used, ends);
+    this.#body = Buffer.allocUnsafe(Math.max(64, used));
+    this.#ends = [];
+    this.#used = 0;
+    return packed;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#used + bytes;
+    if (needed <= this.#body.byteLength) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#body.byteLength));
+    larger.set(this.#body.subarray(0, this.#used));
+    this.#body = larger;
+  }
+}
+
+function writeTable(buffer: Buffer, used: number, ends: readonly number[]): Buffer {
+  let at = used;
+  for (let i = 0; i < ends.length; i++) at = buffer.writeUInt32LE(ends[i]!, at);
+  at = buffer.writeUInt32LE(ends.length, at);
+  return buffer.subarray(0, at);
+}
 
 /** One value to bytes. @throws DataCloneError for functions, symbols and the like */
 export function encodeValue(value: unknown): Uint8Array {
-  if (value === undefined) return UNDEFINED_BYTES;
-  if (typeof value === 'number') {
-    const bytes = Buffer.allocUnsafe(9);
-    bytes[0] = FLOAT64;
-    bytes.writeDoubleLE(value, 1);
-    return bytes;
-  }
-  const plainBytes = value instanceof Uint8Array && value.constructor === Uint8Array;
-  const body = plainBytes ? value : serialize(value);
-  const bytes = Buffer.allocUnsafe(1 + body.byteLength);
-  bytes[0] = plainBytes ? BYTES : CLONE;
-  bytes.set(body, 1);
-  return bytes;
+  const packer = new Packer(64);
+  const bytes = packer.add(value);
+  return packer.finish().subarray(0, bytes);
 }
 
 /** @throws Error where the bytes are no value of ours */
 export function decodeValue(bytes: Uint8Array): unknown {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = bufferOf(bytes);
+  return buffer[0] === BYTES ? new Uint8Array(buffer.subarray(1)) : decodeInPlace(bytes);
+}
+
+/** The same, but bytes are a view of those given: for whoever owns them. @throws Error where the bytes are no value of ours */
+export function decodeInPlace(bytes: Uint8Array): unknown {
+  const buffer = bufferOf(bytes);
   switch (buffer[0]) {
     case UNDEFINED:
       return undefined;
@@ -46,7 +133,7 @@ export function decodeValue(bytes: Uint8Array): unknown {
     case CLONE:
       return deserialize(buffer.subarray(1));
     case BYTES:
-      return new Uint8Array(buffer.subarray(1));
+      return new Uint8Array(buffer.buffer, buffer.byteOffset + 1, buffer.byteLength - 1);
     default:
       throw new Error(`not an encoded value: it begins with byte ${buffer[0]}`);
   }
@@ -54,19 +141,17 @@ export function decodeValue(bytes: Uint8Array): unknown {
 
 /** @param entries encoded values; an empty one where there is none */
 export function pack(entries: readonly Uint8Array[]): Buffer {
-  let size = 4 + 4 * entries.length;
-  const table = size;
+  let size = WORD * (entries.length + 1);
   for (const entry of entries) size += entry.byteLength;
   const buffer = Buffer.allocUnsafe(size);
-  buffer.writeUInt32LE(entries.length, 0);
-  let end = 0;
+  const ends: number[] = new Array(entries.length);
+  let used = 0;
   for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i]!;
-    buffer.set(entry, table + end);
-    end += entry.byteLength;
-    buffer.writeUInt32LE(end, 4 + 4 * i);
+    buffer.set(entries[i]!, used);
+    used += entries[i]!.byteLength;
+    ends[i] = used;
   }
-  return buffer;
+  return writeTable(buffer, used, ends);
 }
 
 /** The entries of a pack, as views on it. @throws Error where it is cut short or its table is wrong */
@@ -75,9 +160,9 @@ export function unpack(packed: Uint8Array): Uint8Array[] {
   const entries: Uint8Array[] = new Array(count);
   let start = 0;
   for (let i = 0; i < count; i++) {
-    const end = buffer.readUInt32LE(4 + 4 * i);
-    if (end < start || table + end > buffer.byteLength) throw new Error('not a pack: its table is wrong');
-    entries[i] = buffer.subarray(table + start, table + end);
+    const end = buffer.readUInt32LE(table + WORD * i);
+    if (end < start || end > table) throw new Error('not a pack: its table is wrong');
+    entries[i] = buffer.subarray(start, end);
     start = end;
   }
   return entries;
@@ -90,13 +175,17 @@ export function slicePack(packed: Uint8Array, from: number, to: number): Buffer 
   return pack(unpack(packed).slice(from, to));
 }
 
-/** How many entries a pack holds. */
+/** How many entries a pack holds. @throws Error where it is none */
 export const packCount = (packed: Uint8Array): number => open(packed).count;
 
 function open(packed: Uint8Array): { count: number; table: number; buffer: Buffer } {
-  const buffer = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  const count = buffer.byteLength < 4 ? 0 : buffer.readUInt32LE(0);
-  const table = 4 + 4 * count;
-  if (buffer.byteLength < table) throw new Error('not a pack: it is cut short');
+  const buffer = bufferOf(packed);
+  const size = buffer.byteLength;
+  const count = size < WORD ? -1 : buffer.readUInt32LE(size - WORD);
+  const table = size - WORD * (count + 1);
+  const ending = count > 0 && table >= 0 ? buffer.readUInt32LE(size - 2 * WORD) : 0;
+  if (count < 0 || table < 0 || ending !== table) throw new Error('not a pack: it is cut short');
   return { count, table, buffer };
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -13,7 +13,16 @@ const small: Record<string, Record<string, number>> = {
   mandelbrot: { width: 40, height: 30, maxIterations: 50 },
   synthetic: { count: 5, cpuMs: 0.1, bytes: 10 },
   noop: { count: 10 },
+  'monte-carlo-pi': { count: 5, samples: 1000 },
+  'matrix-transform': { count: 3, size: 10 },
+  'shared-counter': { count: 5, increments: 1000 },
+  echo: { count: 3, bytes: 1000 },
+  // The task that misbehaves lies outside: what is asked here is asked of workloads that behave.
+  faulty: { count: 5, at: 5, workMs: 0 },
 };
+
+// It tells one memory from another, and so gives each run something else: to show that is what it is for.
+const BREAKS_W1 = 'shared-counter';
 
 describe('the built-in workloads', () => {
   it('are found by name', () => {
@@ -43,11 +52,13 @@ for (const workload of builtinWorkloads) {
       for (const { value } of results) assert.deepEqual(decodeValue(encodeValue(value)), value);
     });
 
-    it('gives the same results a second time (W1)', async () => {
-      const once = await runSerially(workload, small[workload.name]);
-      const again = await runSerially(workload, small[workload.name]);
-      assert.deepEqual(again.results, once.results);
-    });
+    if (workload.name !== BREAKS_W1) {
+      it('gives the same results a second time (W1)', async () => {
+        const once = await runSerially(workload, small[workload.name]);
+        const again = await runSerially(workload, small[workload.name]);
+        assert.deepEqual(again.results, once.results);
+      });
+    }
 
     it('combines into something short that JSON can print', async () => {
       const { combined } = await runSerially(workload, small[workload.name]);

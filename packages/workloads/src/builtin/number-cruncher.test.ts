@@ -50,7 +50,7 @@ describe('a sum of number-cruncher', () => {
     const params = resolveParameters(numberCruncher, { n: n.max, count: count.max }) as { n: number; count: number };
     const task = numberCruncher.tasks(params) - 1;
     const { signal } = new AbortController();
-    const sum = numberCruncher.run(params, { task, attempt: 1, signal, shared: undefined });
+    const sum = numberCruncher.run(params, { task, attempt: 1, signal, shared: undefined, input: undefined });
     assert.equal(sum, pyramidal(params.n + task));
   });
 });

@@ -46,7 +46,7 @@ describe('a run of sum-list', () => {
     const { signal } = new AbortController();
     const params = { length: ones.length, pieces: 10, seed: 1 };
     const sizes = Array.from({ length: 10 }, (_, task) =>
-      sumList.run(params, { task, attempt: 1, signal, shared: ones }),
+      sumList.run(params, { task, attempt: 1, signal, shared: ones, input: undefined }),
     );
     assert.deepEqual([...new Set(sizes)].sort(), [100, 101]);
   });

@@ -14,7 +14,9 @@ async function failures(given: Partial<Params>, attempt: number): Promise<number
   const failed: number[] = [];
   for (let task = 0; task < params.count; task++) {
     const shared = { roundsPerMs: 0 };
-    await Promise.resolve(synthetic.run(params, { task, attempt, signal, shared })).catch(() => failed.push(task));
+    await Promise.resolve(synthetic.run(params, { task, attempt, signal, shared, input: undefined })).catch(() =>
+      failed.push(task),
+    );
   }
   return failed;
 }
@@ -41,7 +43,7 @@ describe('a synthetic task', () => {
   it('stops waiting when it is cancelled', async () => {
     const params = resolveParameters(synthetic, { ...idle, ioMs: 5_000 }) as Params;
     const cancel = new AbortController();
-    const context = { task: 0, attempt: 1, signal: cancel.signal, shared: { roundsPerMs: 0 } };
+    const context = { task: 0, attempt: 1, signal: cancel.signal, shared: { roundsPerMs: 0 }, input: undefined };
     const running = synthetic.run(params, context);
     cancel.abort();
     await assert.rejects(Promise.resolve(running), { name: 'AbortError' });
