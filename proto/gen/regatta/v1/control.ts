@@ -13,6 +13,8 @@ import {
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -20,8 +22,16 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Machine } from "./node.ts";
-import { Shape, TaskFailure, Workload, WorkloadKind, workloadKindFromJSON, workloadKindToJSON } from "./workload.ts";
+import { LateFailure, Machine } from "./node.ts";
+import {
+  Limit,
+  Shape,
+  TaskFailure,
+  Workload,
+  WorkloadKind,
+  workloadKindFromJSON,
+  workloadKindToJSON,
+} from "./workload.ts";
 
 export const protobufPackage = "regatta.v1";
 
@@ -148,7 +158,11 @@ export interface RunStatus {
   wallMs: number;
   /** The first of them; `failed` has the true count. */
   failures: TaskFailure[];
-  accounting: Accounting | undefined;
+  accounting:
+    | Accounting
+    | undefined;
+  /** The first of what failed after its task's result was sent; `late_failures` in accounting has the count. */
+  late: LateFailure[];
 }
 
 /** Sums over a run, as its nodes reported them. */
@@ -172,7 +186,12 @@ export interface Accounting {
   nodes: NodeShare[];
   taskWallMs: number;
   /** The task that took longest. */
-  slowest: TaskTime | undefined;
+  slowest:
+    | TaskTime
+    | undefined;
+  /** Host processes that died or were killed over its tasks. */
+  hostRestarts: number;
+  lateFailures: number;
 }
 
 export interface TaskTime {
@@ -197,6 +216,21 @@ export interface SubmitRunRequest {
 }
 
 export interface SubmitRunResponse {
+  runId: string;
+}
+
+export interface SubmitRunWithInputsRequest {
+  frame:
+    | //
+    /** First. */
+    { $case: "spec"; value: RunSpec }
+    | //
+    /** A pack of the next tasks' inputs. A chunk is never larger than one of these. */
+    { $case: "inputs"; value: Buffer }
+    | undefined;
+}
+
+export interface SubmitRunWithInputsResponse {
   runId: string;
 }
 
@@ -240,6 +274,10 @@ export interface StreamResultsRequest {
 }
 
 export interface StreamResultsResponse {
+  parts: ResultPart[];
+}
+
+export interface ResultPart {
   from: number;
   to: number;
   /** A pack, as in Outcome.results. */
@@ -256,7 +294,7 @@ export interface ListNodesResponse {
 export interface NodeStatus {
   id: string;
   incarnation: number;
-  /** "alive" or "lost". */
+  /** "alive", "draining", "drained" or "lost". */
   state: string;
   address: string;
   pid: number;
@@ -269,6 +307,7 @@ export interface NodeStatus {
   hosts: number;
   throttledMs: number;
   lastSeenMs: number;
+  limits: Limit[];
 }
 
 export interface ListWorkloadsRequest {
@@ -288,9 +327,50 @@ export interface ExplainRunResponse {
 }
 
 export interface Reason {
-  /** NO_NODES, NO_NODE_OFFERS_WORKLOAD, LANES_BUSY, RETRY_BACKOFF, IN_FLIGHT, STOPPING, ENDED */
+  /**
+   * NO_NODES, NO_NODE_OFFERS_WORKLOAD, NODES_DRAINING, NODE_SILENT, LANES_BUSY, RETRY_BACKOFF, IN_FLIGHT, STOPPING,
+   * ENDED
+   */
   code: string;
   text: string;
+}
+
+export interface DrainNodeRequest {
+  nodeId: string;
+  /** Stop the chunks that it works on as well; they go elsewhere. */
+  handBack: boolean;
+}
+
+export interface DrainNodeResponse {
+  node: NodeStatus | undefined;
+}
+
+export interface ResumeNodeRequest {
+  nodeId: string;
+}
+
+export interface ResumeNodeResponse {
+  node: NodeStatus | undefined;
+}
+
+export interface GetStatusRequest {
+}
+
+export interface GetStatusResponse {
+  version: string;
+  pid: number;
+  uptimeMs: number;
+  rssBytes: number;
+  runsActive: number;
+  runsKept: number;
+  /** Results and inputs that are kept. */
+  keptMemoryBytes: number;
+  keptDiskBytes: number;
+  /** Of the scheduler, since the coordinator started. */
+  steps: number;
+  stepMeanUs: number;
+  stepMaxUs: number;
+  limits: Limit[];
 }
 
 function createBaseRunSpec(): RunSpec {
@@ -580,6 +660,7 @@ function createBaseRunStatus(): RunStatus {
     wallMs: 0,
     failures: [],
     accounting: undefined,
+    late: [],
   };
 }
 
@@ -629,6 +710,9 @@ export const RunStatus: MessageFns<RunStatus> = {
     }
     if (message.accounting !== undefined) {
       Accounting.encode(message.accounting, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.late) {
+      LateFailure.encode(v!, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -766,6 +850,14 @@ export const RunStatus: MessageFns<RunStatus> = {
             message.accounting = Accounting.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.late.push(LateFailure.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -821,6 +913,9 @@ export const RunStatus: MessageFns<RunStatus> = {
         ? object.failures.map((e: any) => TaskFailure.fromJSON(e))
         : [],
       accounting: isSet(object.accounting) ? Accounting.fromJSON(object.accounting) : undefined,
+      late: globalThis.Array.isArray(object?.late)
+        ? object.late.map((e: any) => LateFailure.fromJSON(e))
+        : [],
     };
   },
 
@@ -871,6 +966,9 @@ export const RunStatus: MessageFns<RunStatus> = {
     if (message.accounting !== undefined) {
       obj.accounting = Accounting.toJSON(message.accounting);
     }
+    if (message.late?.length) {
+      obj.late = message.late.map((e) => LateFailure.toJSON(e));
+    }
     return obj;
   },
 
@@ -896,6 +994,7 @@ export const RunStatus: MessageFns<RunStatus> = {
     message.accounting = (object.accounting !== undefined && object.accounting !== null)
       ? Accounting.fromPartial(object.accounting)
       : undefined;
+    message.late = object.late?.map((e) => LateFailure.fromPartial(e)) || [];
     return message;
   },
 };
@@ -917,6 +1016,8 @@ function createBaseAccounting(): Accounting {
     nodes: [],
     taskWallMs: 0,
     slowest: undefined,
+    hostRestarts: 0,
+    lateFailures: 0,
   };
 }
 
@@ -966,6 +1067,12 @@ export const Accounting: MessageFns<Accounting> = {
     }
     if (message.slowest !== undefined) {
       TaskTime.encode(message.slowest, writer.uint32(122).fork()).join();
+    }
+    if (message.hostRestarts !== 0) {
+      writer.uint32(128).uint64(message.hostRestarts);
+    }
+    if (message.lateFailures !== 0) {
+      writer.uint32(136).uint64(message.lateFailures);
     }
     return writer;
   },
@@ -1103,6 +1210,22 @@ export const Accounting: MessageFns<Accounting> = {
             message.slowest = TaskTime.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.hostRestarts = longToNumber(reader.uint64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.lateFailures = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1178,6 +1301,16 @@ export const Accounting: MessageFns<Accounting> = {
         ? globalThis.Number(object.task_wall_ms)
         : 0,
       slowest: isSet(object.slowest) ? TaskTime.fromJSON(object.slowest) : undefined,
+      hostRestarts: isSet(object.hostRestarts)
+        ? globalThis.Number(object.hostRestarts)
+        : isSet(object.host_restarts)
+        ? globalThis.Number(object.host_restarts)
+        : 0,
+      lateFailures: isSet(object.lateFailures)
+        ? globalThis.Number(object.lateFailures)
+        : isSet(object.late_failures)
+        ? globalThis.Number(object.late_failures)
+        : 0,
     };
   },
 
@@ -1228,6 +1361,12 @@ export const Accounting: MessageFns<Accounting> = {
     if (message.slowest !== undefined) {
       obj.slowest = TaskTime.toJSON(message.slowest);
     }
+    if (message.hostRestarts !== 0) {
+      obj.hostRestarts = Math.round(message.hostRestarts);
+    }
+    if (message.lateFailures !== 0) {
+      obj.lateFailures = Math.round(message.lateFailures);
+    }
     return obj;
   },
 
@@ -1253,6 +1392,8 @@ export const Accounting: MessageFns<Accounting> = {
     message.slowest = (object.slowest !== undefined && object.slowest !== null)
       ? TaskTime.fromPartial(object.slowest)
       : undefined;
+    message.hostRestarts = object.hostRestarts ?? 0;
+    message.lateFailures = object.lateFailures ?? 0;
     return message;
   },
 };
@@ -1650,6 +1791,180 @@ export const SubmitRunResponse: MessageFns<SubmitRunResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<SubmitRunResponse>, I>>(object: I): SubmitRunResponse {
     const message = createBaseSubmitRunResponse();
+    message.runId = object.runId ?? "";
+    return message;
+  },
+};
+
+function createBaseSubmitRunWithInputsRequest(): SubmitRunWithInputsRequest {
+  return { frame: undefined };
+}
+
+export const SubmitRunWithInputsRequest: MessageFns<SubmitRunWithInputsRequest> = {
+  encode(message: SubmitRunWithInputsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.frame?.$case) {
+      case "spec":
+        RunSpec.encode(message.frame.value, writer.uint32(10).fork()).join();
+        break;
+      case "inputs":
+        writer.uint32(18).bytes(message.frame.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitRunWithInputsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitRunWithInputsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.frame = { $case: "spec", value: RunSpec.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.frame = { $case: "inputs", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubmitRunWithInputsRequest {
+    return {
+      frame: isSet(object.spec)
+        ? { $case: "spec", value: RunSpec.fromJSON(object.spec) }
+        : isSet(object.inputs)
+        ? { $case: "inputs", value: Buffer.from(bytesFromBase64(object.inputs)) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: SubmitRunWithInputsRequest): unknown {
+    const obj: any = {};
+    if (message.frame?.$case === "spec") {
+      obj.spec = RunSpec.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "inputs") {
+      obj.inputs = base64FromBytes(message.frame.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SubmitRunWithInputsRequest>, I>>(base?: I): SubmitRunWithInputsRequest {
+    return SubmitRunWithInputsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SubmitRunWithInputsRequest>, I>>(object: I): SubmitRunWithInputsRequest {
+    const message = createBaseSubmitRunWithInputsRequest();
+    switch (object.frame?.$case) {
+      case "spec": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "spec", value: RunSpec.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "inputs": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "inputs", value: object.frame.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSubmitRunWithInputsResponse(): SubmitRunWithInputsResponse {
+  return { runId: "" };
+}
+
+export const SubmitRunWithInputsResponse: MessageFns<SubmitRunWithInputsResponse> = {
+  encode(message: SubmitRunWithInputsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitRunWithInputsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitRunWithInputsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubmitRunWithInputsResponse {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SubmitRunWithInputsResponse): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SubmitRunWithInputsResponse>, I>>(base?: I): SubmitRunWithInputsResponse {
+    return SubmitRunWithInputsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SubmitRunWithInputsResponse>, I>>(object: I): SubmitRunWithInputsResponse {
+    const message = createBaseSubmitRunWithInputsResponse();
     message.runId = object.runId ?? "";
     return message;
   },
@@ -2299,19 +2614,13 @@ export const StreamResultsRequest: MessageFns<StreamResultsRequest> = {
 };
 
 function createBaseStreamResultsResponse(): StreamResultsResponse {
-  return { from: 0, to: 0, results: Buffer.alloc(0) };
+  return { parts: [] };
 }
 
 export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
   encode(message: StreamResultsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.from !== 0) {
-      writer.uint32(8).uint64(message.from);
-    }
-    if (message.to !== 0) {
-      writer.uint32(16).uint64(message.to);
-    }
-    if (message.results.length !== 0) {
-      writer.uint32(26).bytes(message.results);
+    for (const v of message.parts) {
+      ResultPart.encode(v!, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -2326,6 +2635,81 @@ export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStreamResultsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parts.push(ResultPart.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamResultsResponse {
+    return {
+      parts: globalThis.Array.isArray(object?.parts) ? object.parts.map((e: any) => ResultPart.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: StreamResultsResponse): unknown {
+    const obj: any = {};
+    if (message.parts?.length) {
+      obj.parts = message.parts.map((e) => ResultPart.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamResultsResponse>, I>>(base?: I): StreamResultsResponse {
+    return StreamResultsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamResultsResponse>, I>>(object: I): StreamResultsResponse {
+    const message = createBaseStreamResultsResponse();
+    message.parts = object.parts?.map((e) => ResultPart.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResultPart(): ResultPart {
+  return { from: 0, to: 0, results: Buffer.alloc(0) };
+}
+
+export const ResultPart: MessageFns<ResultPart> = {
+  encode(message: ResultPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(8).uint64(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(16).uint64(message.to);
+    }
+    if (message.results.length !== 0) {
+      writer.uint32(26).bytes(message.results);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResultPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResultPart();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2365,7 +2749,7 @@ export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
     }
   },
 
-  fromJSON(object: any): StreamResultsResponse {
+  fromJSON(object: any): ResultPart {
     return {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
@@ -2373,7 +2757,7 @@ export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
     };
   },
 
-  toJSON(message: StreamResultsResponse): unknown {
+  toJSON(message: ResultPart): unknown {
     const obj: any = {};
     if (message.from !== 0) {
       obj.from = Math.round(message.from);
@@ -2387,11 +2771,11 @@ export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamResultsResponse>, I>>(base?: I): StreamResultsResponse {
-    return StreamResultsResponse.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<ResultPart>, I>>(base?: I): ResultPart {
+    return ResultPart.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<StreamResultsResponse>, I>>(object: I): StreamResultsResponse {
-    const message = createBaseStreamResultsResponse();
+  fromPartial<I extends Exact<DeepPartial<ResultPart>, I>>(object: I): ResultPart {
+    const message = createBaseResultPart();
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
     message.results = object.results ?? Buffer.alloc(0);
@@ -2536,6 +2920,7 @@ function createBaseNodeStatus(): NodeStatus {
     hosts: 0,
     throttledMs: 0,
     lastSeenMs: 0,
+    limits: [],
   };
 }
 
@@ -2582,6 +2967,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.lastSeenMs !== 0) {
       writer.uint32(113).double(message.lastSeenMs);
+    }
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -2711,6 +3099,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.lastSeenMs = reader.double();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2755,6 +3151,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         : isSet(object.last_seen_ms)
         ? globalThis.Number(object.last_seen_ms)
         : 0,
+      limits: globalThis.Array.isArray(object?.limits)
+        ? object.limits.map((e: any) => Limit.fromJSON(e))
+        : [],
     };
   },
 
@@ -2802,6 +3201,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.lastSeenMs !== 0) {
       obj.lastSeenMs = floatToJson(message.lastSeenMs);
     }
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
     return obj;
   },
 
@@ -2826,6 +3228,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.hosts = object.hosts ?? 0;
     message.throttledMs = object.throttledMs ?? 0;
     message.lastSeenMs = object.lastSeenMs ?? 0;
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3196,6 +3599,654 @@ export const Reason: MessageFns<Reason> = {
   },
 };
 
+function createBaseDrainNodeRequest(): DrainNodeRequest {
+  return { nodeId: "", handBack: false };
+}
+
+export const DrainNodeRequest: MessageFns<DrainNodeRequest> = {
+  encode(message: DrainNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    if (message.handBack !== false) {
+      writer.uint32(16).bool(message.handBack);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.handBack = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainNodeRequest {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+      handBack: isSet(object.handBack)
+        ? globalThis.Boolean(object.handBack)
+        : isSet(object.hand_back)
+        ? globalThis.Boolean(object.hand_back)
+        : false,
+    };
+  },
+
+  toJSON(message: DrainNodeRequest): unknown {
+    const obj: any = {};
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    if (message.handBack !== false) {
+      obj.handBack = message.handBack;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainNodeRequest>, I>>(base?: I): DrainNodeRequest {
+    return DrainNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainNodeRequest>, I>>(object: I): DrainNodeRequest {
+    const message = createBaseDrainNodeRequest();
+    message.nodeId = object.nodeId ?? "";
+    message.handBack = object.handBack ?? false;
+    return message;
+  },
+};
+
+function createBaseDrainNodeResponse(): DrainNodeResponse {
+  return { node: undefined };
+}
+
+export const DrainNodeResponse: MessageFns<DrainNodeResponse> = {
+  encode(message: DrainNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      NodeStatus.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = NodeStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainNodeResponse {
+    return { node: isSet(object.node) ? NodeStatus.fromJSON(object.node) : undefined };
+  },
+
+  toJSON(message: DrainNodeResponse): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeStatus.toJSON(message.node);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainNodeResponse>, I>>(base?: I): DrainNodeResponse {
+    return DrainNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainNodeResponse>, I>>(object: I): DrainNodeResponse {
+    const message = createBaseDrainNodeResponse();
+    message.node = (object.node !== undefined && object.node !== null)
+      ? NodeStatus.fromPartial(object.node)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeNodeRequest(): ResumeNodeRequest {
+  return { nodeId: "" };
+}
+
+export const ResumeNodeRequest: MessageFns<ResumeNodeRequest> = {
+  encode(message: ResumeNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeNodeRequest {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ResumeNodeRequest): unknown {
+    const obj: any = {};
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeNodeRequest>, I>>(base?: I): ResumeNodeRequest {
+    return ResumeNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeNodeRequest>, I>>(object: I): ResumeNodeRequest {
+    const message = createBaseResumeNodeRequest();
+    message.nodeId = object.nodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeNodeResponse(): ResumeNodeResponse {
+  return { node: undefined };
+}
+
+export const ResumeNodeResponse: MessageFns<ResumeNodeResponse> = {
+  encode(message: ResumeNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      NodeStatus.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = NodeStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeNodeResponse {
+    return { node: isSet(object.node) ? NodeStatus.fromJSON(object.node) : undefined };
+  },
+
+  toJSON(message: ResumeNodeResponse): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeStatus.toJSON(message.node);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeNodeResponse>, I>>(base?: I): ResumeNodeResponse {
+    return ResumeNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeNodeResponse>, I>>(object: I): ResumeNodeResponse {
+    const message = createBaseResumeNodeResponse();
+    message.node = (object.node !== undefined && object.node !== null)
+      ? NodeStatus.fromPartial(object.node)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetStatusRequest(): GetStatusRequest {
+  return {};
+}
+
+export const GetStatusRequest: MessageFns<GetStatusRequest> = {
+  encode(_: GetStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetStatusRequest {
+    return {};
+  },
+
+  toJSON(_: GetStatusRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetStatusRequest>, I>>(base?: I): GetStatusRequest {
+    return GetStatusRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetStatusRequest>, I>>(_: I): GetStatusRequest {
+    const message = createBaseGetStatusRequest();
+    return message;
+  },
+};
+
+function createBaseGetStatusResponse(): GetStatusResponse {
+  return {
+    version: "",
+    pid: 0,
+    uptimeMs: 0,
+    rssBytes: 0,
+    runsActive: 0,
+    runsKept: 0,
+    keptMemoryBytes: 0,
+    keptDiskBytes: 0,
+    steps: 0,
+    stepMeanUs: 0,
+    stepMaxUs: 0,
+    limits: [],
+  };
+}
+
+export const GetStatusResponse: MessageFns<GetStatusResponse> = {
+  encode(message: GetStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(16).uint32(message.pid);
+    }
+    if (message.uptimeMs !== 0) {
+      writer.uint32(25).double(message.uptimeMs);
+    }
+    if (message.rssBytes !== 0) {
+      writer.uint32(32).uint64(message.rssBytes);
+    }
+    if (message.runsActive !== 0) {
+      writer.uint32(40).uint32(message.runsActive);
+    }
+    if (message.runsKept !== 0) {
+      writer.uint32(48).uint32(message.runsKept);
+    }
+    if (message.keptMemoryBytes !== 0) {
+      writer.uint32(56).uint64(message.keptMemoryBytes);
+    }
+    if (message.keptDiskBytes !== 0) {
+      writer.uint32(64).uint64(message.keptDiskBytes);
+    }
+    if (message.steps !== 0) {
+      writer.uint32(72).uint64(message.steps);
+    }
+    if (message.stepMeanUs !== 0) {
+      writer.uint32(81).double(message.stepMeanUs);
+    }
+    if (message.stepMaxUs !== 0) {
+      writer.uint32(89).double(message.stepMaxUs);
+    }
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.uptimeMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rssBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.runsActive = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.runsKept = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.keptMemoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.keptDiskBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.steps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.stepMeanUs = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.stepMaxUs = reader.double();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetStatusResponse {
+    return {
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      pid: isSet(object.pid) ? globalThis.Number(object.pid) : 0,
+      uptimeMs: isSet(object.uptimeMs)
+        ? globalThis.Number(object.uptimeMs)
+        : isSet(object.uptime_ms)
+        ? globalThis.Number(object.uptime_ms)
+        : 0,
+      rssBytes: isSet(object.rssBytes)
+        ? globalThis.Number(object.rssBytes)
+        : isSet(object.rss_bytes)
+        ? globalThis.Number(object.rss_bytes)
+        : 0,
+      runsActive: isSet(object.runsActive)
+        ? globalThis.Number(object.runsActive)
+        : isSet(object.runs_active)
+        ? globalThis.Number(object.runs_active)
+        : 0,
+      runsKept: isSet(object.runsKept)
+        ? globalThis.Number(object.runsKept)
+        : isSet(object.runs_kept)
+        ? globalThis.Number(object.runs_kept)
+        : 0,
+      keptMemoryBytes: isSet(object.keptMemoryBytes)
+        ? globalThis.Number(object.keptMemoryBytes)
+        : isSet(object.kept_memory_bytes)
+        ? globalThis.Number(object.kept_memory_bytes)
+        : 0,
+      keptDiskBytes: isSet(object.keptDiskBytes)
+        ? globalThis.Number(object.keptDiskBytes)
+        : isSet(object.kept_disk_bytes)
+        ? globalThis.Number(object.kept_disk_bytes)
+        : 0,
+      steps: isSet(object.steps) ? globalThis.Number(object.steps) : 0,
+      stepMeanUs: isSet(object.stepMeanUs)
+        ? globalThis.Number(object.stepMeanUs)
+        : isSet(object.step_mean_us)
+        ? globalThis.Number(object.step_mean_us)
+        : 0,
+      stepMaxUs: isSet(object.stepMaxUs)
+        ? globalThis.Number(object.stepMaxUs)
+        : isSet(object.step_max_us)
+        ? globalThis.Number(object.step_max_us)
+        : 0,
+      limits: globalThis.Array.isArray(object?.limits)
+        ? object.limits.map((e: any) => Limit.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetStatusResponse): unknown {
+    const obj: any = {};
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.pid !== 0) {
+      obj.pid = Math.round(message.pid);
+    }
+    if (message.uptimeMs !== 0) {
+      obj.uptimeMs = floatToJson(message.uptimeMs);
+    }
+    if (message.rssBytes !== 0) {
+      obj.rssBytes = Math.round(message.rssBytes);
+    }
+    if (message.runsActive !== 0) {
+      obj.runsActive = Math.round(message.runsActive);
+    }
+    if (message.runsKept !== 0) {
+      obj.runsKept = Math.round(message.runsKept);
+    }
+    if (message.keptMemoryBytes !== 0) {
+      obj.keptMemoryBytes = Math.round(message.keptMemoryBytes);
+    }
+    if (message.keptDiskBytes !== 0) {
+      obj.keptDiskBytes = Math.round(message.keptDiskBytes);
+    }
+    if (message.steps !== 0) {
+      obj.steps = Math.round(message.steps);
+    }
+    if (message.stepMeanUs !== 0) {
+      obj.stepMeanUs = floatToJson(message.stepMeanUs);
+    }
+    if (message.stepMaxUs !== 0) {
+      obj.stepMaxUs = floatToJson(message.stepMaxUs);
+    }
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetStatusResponse>, I>>(base?: I): GetStatusResponse {
+    return GetStatusResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetStatusResponse>, I>>(object: I): GetStatusResponse {
+    const message = createBaseGetStatusResponse();
+    message.version = object.version ?? "";
+    message.pid = object.pid ?? 0;
+    message.uptimeMs = object.uptimeMs ?? 0;
+    message.rssBytes = object.rssBytes ?? 0;
+    message.runsActive = object.runsActive ?? 0;
+    message.runsKept = object.runsKept ?? 0;
+    message.keptMemoryBytes = object.keptMemoryBytes ?? 0;
+    message.keptDiskBytes = object.keptDiskBytes ?? 0;
+    message.steps = object.steps ?? 0;
+    message.stepMeanUs = object.stepMeanUs ?? 0;
+    message.stepMaxUs = object.stepMaxUs ?? 0;
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 export type ControlServiceService = typeof ControlServiceService;
 export const ControlServiceService = {
   submitRun: {
@@ -3206,6 +4257,18 @@ export const ControlServiceService = {
     requestDeserialize: (value: Buffer): SubmitRunRequest => SubmitRunRequest.decode(value),
     responseSerialize: (value: SubmitRunResponse): Buffer => Buffer.from(SubmitRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitRunResponse => SubmitRunResponse.decode(value),
+  },
+  /** A run whose tasks have inputs of their own: the run, then all inputs in task order. */
+  submitRunWithInputs: {
+    path: "/regatta.v1.ControlService/SubmitRunWithInputs" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: SubmitRunWithInputsRequest): Buffer =>
+      Buffer.from(SubmitRunWithInputsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SubmitRunWithInputsRequest => SubmitRunWithInputsRequest.decode(value),
+    responseSerialize: (value: SubmitRunWithInputsResponse): Buffer =>
+      Buffer.from(SubmitRunWithInputsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubmitRunWithInputsResponse => SubmitRunWithInputsResponse.decode(value),
   },
   getRun: {
     path: "/regatta.v1.ControlService/GetRun" as const,
@@ -3283,10 +4346,41 @@ export const ControlServiceService = {
     responseSerialize: (value: ExplainRunResponse): Buffer => Buffer.from(ExplainRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainRunResponse => ExplainRunResponse.decode(value),
   },
+  /** The node gets no more work; what it has it finishes, or hands back. */
+  drainNode: {
+    path: "/regatta.v1.ControlService/DrainNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainNodeRequest): Buffer => Buffer.from(DrainNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainNodeRequest => DrainNodeRequest.decode(value),
+    responseSerialize: (value: DrainNodeResponse): Buffer => Buffer.from(DrainNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainNodeResponse => DrainNodeResponse.decode(value),
+  },
+  resumeNode: {
+    path: "/regatta.v1.ControlService/ResumeNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeNodeRequest): Buffer => Buffer.from(ResumeNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeNodeRequest => ResumeNodeRequest.decode(value),
+    responseSerialize: (value: ResumeNodeResponse): Buffer => Buffer.from(ResumeNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeNodeResponse => ResumeNodeResponse.decode(value),
+  },
+  /** How the coordinator itself does, and the limits it keeps to. */
+  getStatus: {
+    path: "/regatta.v1.ControlService/GetStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetStatusRequest): Buffer => Buffer.from(GetStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetStatusRequest => GetStatusRequest.decode(value),
+    responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
   submitRun: handleUnaryCall<SubmitRunRequest, SubmitRunResponse>;
+  /** A run whose tasks have inputs of their own: the run, then all inputs in task order. */
+  submitRunWithInputs: handleClientStreamingCall<SubmitRunWithInputsRequest, SubmitRunWithInputsResponse>;
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /** The state now, then each change (at most ten a second), until the run has ended. */
@@ -3297,6 +4391,11 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   listWorkloads: handleUnaryCall<ListWorkloadsRequest, ListWorkloadsResponse>;
   explainRun: handleUnaryCall<ExplainRunRequest, ExplainRunResponse>;
+  /** The node gets no more work; what it has it finishes, or hands back. */
+  drainNode: handleUnaryCall<DrainNodeRequest, DrainNodeResponse>;
+  resumeNode: handleUnaryCall<ResumeNodeRequest, ResumeNodeResponse>;
+  /** How the coordinator itself does, and the limits it keeps to. */
+  getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -3315,6 +4414,23 @@ export interface ControlServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SubmitRunResponse) => void,
   ): ClientUnaryCall;
+  /** A run whose tasks have inputs of their own: the run, then all inputs in task order. */
+  submitRunWithInputs(
+    callback: (error: ServiceError | null, response: SubmitRunWithInputsResponse) => void,
+  ): ClientWritableStream<SubmitRunWithInputsRequest>;
+  submitRunWithInputs(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubmitRunWithInputsResponse) => void,
+  ): ClientWritableStream<SubmitRunWithInputsRequest>;
+  submitRunWithInputs(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubmitRunWithInputsResponse) => void,
+  ): ClientWritableStream<SubmitRunWithInputsRequest>;
+  submitRunWithInputs(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubmitRunWithInputsResponse) => void,
+  ): ClientWritableStream<SubmitRunWithInputsRequest>;
   getRun(
     request: GetRunRequest,
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
@@ -3421,6 +4537,53 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainRunResponse) => void,
+  ): ClientUnaryCall;
+  /** The node gets no more work; what it has it finishes, or hands back. */
+  drainNode(
+    request: DrainNodeRequest,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
+  ): ClientUnaryCall;
+  drainNode(
+    request: DrainNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
+  ): ClientUnaryCall;
+  drainNode(
+    request: DrainNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
+  ): ClientUnaryCall;
+  resumeNode(
+    request: ResumeNodeRequest,
+    callback: (error: ServiceError | null, response: ResumeNodeResponse) => void,
+  ): ClientUnaryCall;
+  resumeNode(
+    request: ResumeNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeNodeResponse) => void,
+  ): ClientUnaryCall;
+  resumeNode(
+    request: ResumeNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** How the coordinator itself does, and the limits it keeps to. */
+  getStatus(
+    request: GetStatusRequest,
+    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  getStatus(
+    request: GetStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  getStatus(
+    request: GetStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
 }
 

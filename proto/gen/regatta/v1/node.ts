@@ -17,7 +17,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Shape, TaskFailure, Workload } from "./workload.ts";
+import { Limit, Shape, TaskFailure, Workload } from "./workload.ts";
 
 export const protobufPackage = "regatta.v1";
 
@@ -50,6 +50,7 @@ export interface Hello {
   pid: number;
   /** Drawn at random when the agent starts: tells a node that comes back from another one of its name. */
   instance: string;
+  limits: Limit[];
 }
 
 export interface Machine {
@@ -95,6 +96,13 @@ export interface Work {
   cancel: number[];
   /** Runs that have ended: drop what is kept for them. */
   close: string[];
+  /** Set: hand back chunks that no lane has begun, as stopped. */
+  drain: Drain | undefined;
+}
+
+export interface Drain {
+  /** Stop chunks that are at work as well. */
+  handBack: boolean;
 }
 
 /** What a node must know of a run before it takes a chunk of it. Sent once a run and incarnation. */
@@ -117,10 +125,21 @@ export interface Assignment {
   to: number;
   /** 1 for the first try of this chunk. */
   attempt: number;
+  /** A pack of the inputs of [from, to), in order; empty where the run has none. */
+  inputs: Buffer;
 }
 
 export interface Report {
   outcomes: Outcome[];
+  late: LateFailure[];
+}
+
+/** Something that a task had started failed after its result was sent. The result stands. */
+export interface LateFailure {
+  runId: string;
+  task: number;
+  message: string;
+  stack: string;
 }
 
 /** News of an attempt: tasks [from, to) of its chunk are done, and perhaps the attempt is over. */
@@ -147,7 +166,7 @@ export interface Outcome {
 }
 
 export interface Loss {
-  /** HOST_DIED, TASK_TIMED_OUT, ... */
+  /** HOST_DIED, MEMORY_EXCEEDED, TASK_TIMED_OUT, THREAD_DIED. */
   code: string;
   message: string;
   exit?: number | undefined;
@@ -462,6 +481,7 @@ function createBaseHello(): Hello {
     version: "",
     pid: 0,
     instance: "",
+    limits: [],
   };
 }
 
@@ -493,6 +513,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.instance !== "") {
       writer.uint32(74).string(message.instance);
+    }
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -582,6 +605,14 @@ export const Hello: MessageFns<Hello> = {
             message.instance = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -619,6 +650,9 @@ export const Hello: MessageFns<Hello> = {
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       pid: isSet(object.pid) ? globalThis.Number(object.pid) : 0,
       instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+      limits: globalThis.Array.isArray(object?.limits)
+        ? object.limits.map((e: any) => Limit.fromJSON(e))
+        : [],
     };
   },
 
@@ -651,6 +685,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.instance !== "") {
       obj.instance = message.instance;
     }
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
     return obj;
   },
 
@@ -670,6 +707,7 @@ export const Hello: MessageFns<Hello> = {
     message.version = object.version ?? "";
     message.pid = object.pid ?? 0;
     message.instance = object.instance ?? "";
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1195,7 +1233,7 @@ export const Refusal: MessageFns<Refusal> = {
 };
 
 function createBaseWork(): Work {
-  return { open: [], assign: [], cancel: [], close: [] };
+  return { open: [], assign: [], cancel: [], close: [], drain: undefined };
 }
 
 export const Work: MessageFns<Work> = {
@@ -1215,6 +1253,9 @@ export const Work: MessageFns<Work> = {
     }
     for (const v of message.close) {
       writer.uint32(34).string(v!);
+    }
+    if (message.drain !== undefined) {
+      Drain.encode(message.drain, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1274,6 +1315,14 @@ export const Work: MessageFns<Work> = {
             message.close.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.drain = Drain.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1292,6 +1341,7 @@ export const Work: MessageFns<Work> = {
       assign: globalThis.Array.isArray(object?.assign) ? object.assign.map((e: any) => Assignment.fromJSON(e)) : [],
       cancel: globalThis.Array.isArray(object?.cancel) ? object.cancel.map((e: any) => globalThis.Number(e)) : [],
       close: globalThis.Array.isArray(object?.close) ? object.close.map((e: any) => globalThis.String(e)) : [],
+      drain: isSet(object.drain) ? Drain.fromJSON(object.drain) : undefined,
     };
   },
 
@@ -1309,6 +1359,9 @@ export const Work: MessageFns<Work> = {
     if (message.close?.length) {
       obj.close = message.close;
     }
+    if (message.drain !== undefined) {
+      obj.drain = Drain.toJSON(message.drain);
+    }
     return obj;
   },
 
@@ -1321,6 +1374,80 @@ export const Work: MessageFns<Work> = {
     message.assign = object.assign?.map((e) => Assignment.fromPartial(e)) || [];
     message.cancel = object.cancel?.map((e) => e) || [];
     message.close = object.close?.map((e) => e) || [];
+    message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
+    return message;
+  },
+};
+
+function createBaseDrain(): Drain {
+  return { handBack: false };
+}
+
+export const Drain: MessageFns<Drain> = {
+  encode(message: Drain, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.handBack !== false) {
+      writer.uint32(8).bool(message.handBack);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Drain {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrain();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.handBack = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Drain {
+    return {
+      handBack: isSet(object.handBack)
+        ? globalThis.Boolean(object.handBack)
+        : isSet(object.hand_back)
+        ? globalThis.Boolean(object.hand_back)
+        : false,
+    };
+  },
+
+  toJSON(message: Drain): unknown {
+    const obj: any = {};
+    if (message.handBack !== false) {
+      obj.handBack = message.handBack;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Drain>, I>>(base?: I): Drain {
+    return Drain.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Drain>, I>>(object: I): Drain {
+    const message = createBaseDrain();
+    message.handBack = object.handBack ?? false;
     return message;
   },
 };
@@ -1471,7 +1598,7 @@ export const RunOrder: MessageFns<RunOrder> = {
 };
 
 function createBaseAssignment(): Assignment {
-  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0 };
+  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0, inputs: Buffer.alloc(0) };
 }
 
 export const Assignment: MessageFns<Assignment> = {
@@ -1490,6 +1617,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(40).uint32(message.attempt);
+    }
+    if (message.inputs.length !== 0) {
+      writer.uint32(50).bytes(message.inputs);
     }
     return writer;
   },
@@ -1547,6 +1677,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.attempt = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inputs = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1574,6 +1712,7 @@ export const Assignment: MessageFns<Assignment> = {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      inputs: isSet(object.inputs) ? Buffer.from(bytesFromBase64(object.inputs)) : Buffer.alloc(0),
     };
   },
 
@@ -1594,6 +1733,9 @@ export const Assignment: MessageFns<Assignment> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.inputs.length !== 0) {
+      obj.inputs = base64FromBytes(message.inputs);
+    }
     return obj;
   },
 
@@ -1607,18 +1749,22 @@ export const Assignment: MessageFns<Assignment> = {
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
     message.attempt = object.attempt ?? 0;
+    message.inputs = object.inputs ?? Buffer.alloc(0);
     return message;
   },
 };
 
 function createBaseReport(): Report {
-  return { outcomes: [] };
+  return { outcomes: [], late: [] };
 }
 
 export const Report: MessageFns<Report> = {
   encode(message: Report, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.outcomes) {
       Outcome.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.late) {
+      LateFailure.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1644,6 +1790,14 @@ export const Report: MessageFns<Report> = {
             message.outcomes.push(Outcome.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.late.push(LateFailure.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1659,6 +1813,7 @@ export const Report: MessageFns<Report> = {
   fromJSON(object: any): Report {
     return {
       outcomes: globalThis.Array.isArray(object?.outcomes) ? object.outcomes.map((e: any) => Outcome.fromJSON(e)) : [],
+      late: globalThis.Array.isArray(object?.late) ? object.late.map((e: any) => LateFailure.fromJSON(e)) : [],
     };
   },
 
@@ -1666,6 +1821,9 @@ export const Report: MessageFns<Report> = {
     const obj: any = {};
     if (message.outcomes?.length) {
       obj.outcomes = message.outcomes.map((e) => Outcome.toJSON(e));
+    }
+    if (message.late?.length) {
+      obj.late = message.late.map((e) => LateFailure.toJSON(e));
     }
     return obj;
   },
@@ -1676,6 +1834,128 @@ export const Report: MessageFns<Report> = {
   fromPartial<I extends Exact<DeepPartial<Report>, I>>(object: I): Report {
     const message = createBaseReport();
     message.outcomes = object.outcomes?.map((e) => Outcome.fromPartial(e)) || [];
+    message.late = object.late?.map((e) => LateFailure.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLateFailure(): LateFailure {
+  return { runId: "", task: 0, message: "", stack: "" };
+}
+
+export const LateFailure: MessageFns<LateFailure> = {
+  encode(message: LateFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.task !== 0) {
+      writer.uint32(16).uint64(message.task);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.stack !== "") {
+      writer.uint32(34).string(message.stack);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LateFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLateFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.task = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.stack = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LateFailure {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      task: isSet(object.task) ? globalThis.Number(object.task) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      stack: isSet(object.stack) ? globalThis.String(object.stack) : "",
+    };
+  },
+
+  toJSON(message: LateFailure): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.task !== 0) {
+      obj.task = Math.round(message.task);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.stack !== "") {
+      obj.stack = message.stack;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LateFailure>, I>>(base?: I): LateFailure {
+    return LateFailure.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LateFailure>, I>>(object: I): LateFailure {
+    const message = createBaseLateFailure();
+    message.runId = object.runId ?? "";
+    message.task = object.task ?? 0;
+    message.message = object.message ?? "";
+    message.stack = object.stack ?? "";
     return message;
   },
 };
