@@ -1,30 +1,33 @@
 /** `regatta serve`: a coordinator in the foreground, until told to end. */
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
-import { startServer } from './server.ts';
+import { type ServerOptions, startServer } from './server.ts';
 
 export interface ServeOptions {
   readonly listen: string;
+  /** Where results and inputs go that do not fit in memory. */
+  readonly spillDir: string;
+  readonly version: string;
   readonly logLevel: string;
   /** End when the process that started this one does. */
   readonly endsWithParent: boolean;
 }
 
 /** @throws RegattaError CANNOT_LISTEN */
-export async function serve({ listen, logLevel, endsWithParent }: ServeOptions): Promise<void> {
+export async function serve({ listen, spillDir, version, logLevel, endsWithParent }: ServeOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   // Before anything takes time: a parent may be gone at any moment.
   if (endsWithParent) endWithParent(() => ended.resolve());
   try {
-    await serveUntil(ended, listen, pino({ level: logLevel }, logStream()));
+    await serveUntil(ended, { listen, spillDirectory: spillDir, version }, pino({ level: logLevel }, logStream()));
   } finally {
     // An open channel would keep this process alive.
     if (process.connected) process.disconnect();
   }
 }
 
-async function serveUntil(ended: PromiseWithResolvers<void>, listen: string, log: Logger): Promise<void> {
-  const server = await startServer(listen, log);
+async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOptions, log: Logger): Promise<void> {
+  const server = await startServer(options, log);
   log.info(`coordinator listens on ${server.address}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});

@@ -16,22 +16,38 @@ import { limits } from './engine/limits.ts';
 const EXIT_BROKEN = 70;
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 
+export interface ServerOptions {
+  /** HOST:PORT; port 0 for any free one. */
+  readonly listen: string;
+  /** Where results and inputs go that do not fit in memory. */
+  readonly spillDirectory: string;
+  readonly version: string;
+}
+
 export interface RunningServer {
   readonly address: string;
   /** Stops at once; streams to nodes and clients end. */
   stop(): void;
 }
 
-/**
- * @param listen HOST:PORT; port 0 for any free one
- * @throws RegattaError CANNOT_LISTEN in one line
- */
-export async function startServer(listen: string, log: Logger): Promise<RunningServer> {
+/** @throws RegattaError CANNOT_LISTEN in one line */
+export async function startServer(
+  { listen, spillDirectory, version }: ServerOptions,
+  log: Logger,
+): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
-  const engine = new Engine((thrown) => {
-    log.fatal(thrown, 'the engine met a state that cannot be; this is a bug, and the coordinator ends');
-    process.exit(EXIT_BROKEN);
+  const engine = new Engine({
+    spillDirectory,
+    onBroken: (thrown) => {
+      log.fatal(thrown, 'the engine met a state that cannot be; this is a bug, and the coordinator ends');
+      process.exit(EXIT_BROKEN);
+    },
+    onStuck: ({ runId, ms, reasons }) =>
+      log.warn(
+        { run: runId, reasons },
+        `${runId} has had no task end for ${Math.round(ms / 1000)} s: ${reasons[0]?.text}`,
+      ),
   });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
@@ -40,7 +56,7 @@ export async function startServer(listen: string, log: Logger): Promise<RunningS
     'grpc.so_reuseport': 0,
   });
   server.addService(NodeLinkServiceService, nodeLinkService(engine, log));
-  server.addService(ControlServiceService, controlService(engine, log));
+  server.addService(ControlServiceService, controlService(engine, version, log));
   new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
   const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
   new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);

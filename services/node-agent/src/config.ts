@@ -10,11 +10,18 @@ export interface Config {
   /** Instead of what the machine allows; undefined to ask the machine. */
   readonly cores: number | undefined;
   readonly prestart: number | undefined;
+  /** After so many tasks a host process is replaced. */
+  readonly hostTasks: number;
+  /** Resident memory of a host process; undefined for a share of the machine's. */
+  readonly hostMemoryBytes: number | undefined;
   readonly logLevel: string;
   readonly endsWithParent: boolean;
 }
 
 const CORES_MAX = 1024;
+const HOST_TASKS_DEFAULT = 10_000_000;
+const HOST_TASKS_MAX = 1_000_000_000_000;
+const HOST_MEMORY_LEAST_MIB = 64;
 
 /** @param argv as process.argv. Ends the process with code 2 and one line where an option is wrong. */
 export function readConfig(argv: readonly string[]): Config {
@@ -29,6 +36,20 @@ export function readConfig(argv: readonly string[]): Config {
     .addOption(new Option('--id <name>', 'this node among its peers; unique').env('REGATTA_NODE_ID').argParser(nodeId))
     .addOption(new Option('--cores <n>', 'instead of what the machine allows').env('REGATTA_CORES').argParser(count))
     .addOption(new Option('--prestart <n>', 'host processes to keep ready; default: one a core').argParser(count))
+    .addOption(
+      new Option('--host-tasks <n>', 'replace a host process after so many tasks')
+        .env('REGATTA_HOST_TASKS')
+        .default(HOST_TASKS_DEFAULT)
+        .argParser(taskCount),
+    )
+    .addOption(
+      new Option(
+        '--host-memory <size>',
+        'kill a host process that takes more: 512MiB, 2GiB; default: three quarters of memory, by cores',
+      )
+        .env('REGATTA_HOST_MEMORY')
+        .argParser(memorySize),
+    )
     .addOption(
       new Option('--log-level <level>', 'what to log')
         .env('REGATTA_LOG_LEVEL')
@@ -45,6 +66,8 @@ export function readConfig(argv: readonly string[]): Config {
     cores: options.cores,
     prestart: options.prestart,
     logLevel: options.logLevel,
+    hostTasks: options.hostTasks,
+    hostMemoryBytes: options.hostMemory,
     endsWithParent: options.endsWithParent === true,
   };
 }
@@ -64,4 +87,18 @@ function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= CORES_MAX) return value;
   throw new InvalidArgumentError(`Give a whole number from 1 to ${CORES_MAX}.`);
+}
+
+function taskCount(text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (Number.isInteger(value) && value >= 1 && value <= HOST_TASKS_MAX) return value;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${HOST_TASKS_MAX}.`);
+}
+
+/** In bytes. */
+function memorySize(text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(MiB|GiB)$/i.exec(text) ?? [];
+  const mebibytes = Number(digits) * (unit?.toLowerCase() === 'gib' ? 1024 : 1);
+  if (mebibytes >= HOST_MEMORY_LEAST_MIB) return Math.floor(mebibytes * 2 ** 20);
+  throw new InvalidArgumentError(`Give a size such as 512MiB or 2GiB, at least ${HOST_MEMORY_LEAST_MIB}MiB.`);
 }

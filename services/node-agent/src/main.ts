@@ -5,12 +5,15 @@ import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import { readConfig } from './config.ts';
 import { Executor } from './hosts/executor.ts';
+import { limitViews } from './limits.ts';
 import { Link } from './link/link.ts';
 import { readMachine, readThrottledMs } from './machine/machine.ts';
 import { Stall } from './worker/stall.ts';
 
 /** The same as the CLI's for a cluster that cannot be used. */
 const EXIT_REFUSED = 3;
+/** Less is no room for a Node process and its work. */
+const HOST_MEMORY_LEAST = 256 * 2 ** 20;
 
 const config = readConfig(process.argv);
 const log = pino({ level: config.logLevel, base: { node: config.id } }, logStream());
@@ -39,10 +42,16 @@ function throttledMs(): number {
   return throttled.ms;
 }
 
+const hostLimits = {
+  tasksMax: config.hostTasks,
+  memoryBytesMax: config.hostMemoryBytes ?? Math.max(HOST_MEMORY_LEAST, (0.75 * machine.memoryBytes) / machine.cores),
+};
 const executor = new Executor({
   cores: machine.cores,
   prestart: config.prestart ?? machine.cores,
+  hostLimits,
   report: (outcome) => link?.report(outcome),
+  reportLate: (late) => link?.reportLate(late),
   takeAgentStall: () => stall.take(),
   throttledMs,
 });
@@ -76,7 +85,7 @@ try {
   stall.start();
   link = new Link({
     address: config.coordinator,
-    introduction: { nodeId: config.id, machine, workloads, version },
+    introduction: { nodeId: config.id, machine, workloads, version, limits: limitViews(hostLimits) },
     executor,
     log,
     pulse: () => ({

@@ -7,6 +7,7 @@ import { entriesFor, totalCores } from './entries.ts';
 const node = (id: string, machine: string, cores: number): NodeView => ({
   id,
   state: 'alive',
+  limits: [],
   address: '',
   pid: 1,
   runtime: '',

@@ -16,6 +16,8 @@ const noCosts: AccountingView = {
   taskRetries: 0,
   lostAttempts: 0,
   fenced: 0,
+  hostRestarts: 0,
+  lateFailures: 0,
   peakRssBytes: 0,
   stallMs: 0,
   throttledMs: 0,
@@ -30,7 +32,7 @@ type Over = Partial<Omit<RunView, 'accounting'>> & {
 
 function sample(wallMs: number, { costs, digest = 'd', ...over }: Over = {}): Sample {
   const counts = { succeeded: 1000, failed: 0, cancelled: 0, inFlight: 0, pending: 0 };
-  const life = { runId: 'r', spec, state: 'succeeded' as const, reason: '', submittedAtMs: 0, failures: [] };
+  const life = { runId: 'r', spec, state: 'succeeded' as const, reason: '', submittedAtMs: 0, failures: [], late: [] };
   return { run: { ...life, ...counts, wallMs, accounting: { ...noCosts, ...costs }, ...over }, digest, warmUp: false };
 }
 

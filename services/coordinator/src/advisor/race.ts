@@ -45,15 +45,16 @@ export const planRace = (name: string, set: RaceOptions['set'] = {}): PlannedRun
 /** @throws RegattaError, Interrupted */
 export async function race(
   client: Client,
-  { spec, workload }: PlannedRun,
+  planned: PlannedRun,
   { repeat, concurrency }: RaceOptions,
   interrupted: AbortSignal,
 ): Promise<RaceResult> {
+  const { spec, workload } = planned;
   const nodes = (await client.nodes()).filter(({ state }) => state === 'alive');
   if (nodes.length === 0)
     throw new RegattaError('NO_CLUSTER', `no node is connected to ${client.address}: nobody to race`);
   const entries = entriesFor(spec, nodes, concurrency);
-  const samples = await runRounds(client, entries, repeat, interrupted);
+  const samples = await runRounds(client, planned, entries, repeat, interrupted);
   const serialMs = resultOf(entries[0]!, samples[0]!, 1, nodes).wallMs.median;
   const results = entries.map((entry, i) => resultOf(entry, samples[i]!, serialMs, nodes));
   const cluster = { nodes: nodes.length, cores: nodes.map(({ cores }) => cores) };
@@ -63,6 +64,7 @@ export async function race(
 
 async function runRounds(
   client: Client,
+  planned: PlannedRun,
   entries: readonly Entry[],
   repeat: number,
   interrupted: AbortSignal,
@@ -72,7 +74,8 @@ async function runRounds(
     for (const [i, entry] of entries.entries()) {
       const label = round === 0 ? 'warming up' : `round ${round}/${repeat}`;
       const on = plural(entry.nodes, 'node');
-      const run = await submitAndFollow(client, entry.spec, `${label}: ${entry.model} on ${on}`, interrupted);
+      const entrant = { ...planned, spec: entry.spec };
+      const run = await submitAndFollow(client, entrant, `${label}: ${entry.model} on ${on}`, interrupted);
       if (interrupted.aborted) throw new Interrupted();
       samples[i]!.push({ run, digest: digestOf(await collect(client, run.runId)), warmUp: round === 0 });
     }

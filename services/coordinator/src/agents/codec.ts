@@ -1,10 +1,30 @@
-/** Between the node link's wire types and the engine's own. */
+/**
+ * Between the node link's wire types and the engine's own. A node is another process, perhaps somebody else's: what
+ * cannot be so is refused, what is only measured or said is cut to size. What passes here can be stored, added up and
+ * told to any client.
+ */
 
-import type { Hello, Outcome as WireOutcome, Timing as WireTiming } from '@regatta/proto/node';
-import type { Workload } from '@regatta/proto/workload';
-import { packCount } from '@regatta/workloads';
+import type {
+  Hello,
+  LateFailure as WireLateFailure,
+  Outcome as WireOutcome,
+  Timing as WireTiming,
+} from '@regatta/proto/node';
+import type { Limit, Workload } from '@regatta/proto/workload';
+import { unpack } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
-import type { Introduction, WorkloadCard } from '../engine/fleet.ts';
+import type { Introduction, Machine, WorkloadCard } from '../engine/fleet.ts';
+import { type LimitView, limits } from '../engine/limits.ts';
+import type { LateFailure } from '../engine/run-record.ts';
+
+const WORKLOADS_PER_NODE_MAX = 1_000;
+const LIMITS_PER_NODE_MAX = 100;
+const PARAMETERS_PER_WORKLOAD_MAX = 100;
+const MESSAGE_CHARACTERS_MAX = 4_096;
+const STACK_CHARACTERS_MAX = 8_192;
+// Sums of a million of these are still exact.
+const AMOUNT_MAX = 2 ** 33;
+const HOST_RSS_BYTES_MAX = 2 ** 40;
 
 /** @throws Error in one line where something that a node must say is missing */
 export function introductionOf(hello: Hello, address: string): Introduction {
@@ -12,20 +32,94 @@ export function introductionOf(hello: Hello, address: string): Introduction {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(nodeId))
     throw new Error('its name is not 1 to 63 letters, digits, . _ -');
   if (machine === undefined || !(machine.cores >= 1 && machine.cores <= 65_536)) throw new Error('it tells no machine');
-  return { nodeId, machine, workloads: workloads.map(cardOf), runtime, version, pid, instance, address };
+  if (workloads.length > WORKLOADS_PER_NODE_MAX)
+    throw new Error(`it offers more than ${WORKLOADS_PER_NODE_MAX} workloads`);
+  return {
+    nodeId,
+    machine: machineOf(machine),
+    workloads: workloads.map(cardOf),
+    runtime: label(runtime),
+    version: label(version),
+    pid,
+    instance: label(instance),
+    address,
+    limits: hello.limits.slice(0, LIMITS_PER_NODE_MAX).map(limitOf),
+  };
 }
 
+const machineOf = (machine: Machine): Machine => ({
+  ...machine,
+  id: label(machine.id),
+  hostname: label(machine.hostname),
+  quotaCores: amount(machine.quotaCores, 65_536),
+});
+
 function cardOf({ name, kind, summary, parameters }: Workload): WorkloadCard {
-  return { name, kind: kind === 2 ? 'io' : 'cpu', summary, parameters };
+  if (!/^[a-z][a-z0-9-]*$/.test(name) || name.length > limits.nameCharactersMax)
+    throw new Error('it offers a workload whose name is not lower case letters, digits and hyphens');
+  if (parameters.length > PARAMETERS_PER_WORKLOAD_MAX)
+    throw new Error(`its workload ${name} takes more than ${PARAMETERS_PER_WORKLOAD_MAX} parameters`);
+  return {
+    name,
+    kind: kind === 2 ? 'io' : 'cpu',
+    summary: label(summary, MESSAGE_CHARACTERS_MAX),
+    parameters: parameters.map((parameter) => ({
+      name: label(parameter.name),
+      type: label(parameter.type),
+      defaultJson: cut(parameter.defaultJson, MESSAGE_CHARACTERS_MAX),
+      unit: label(parameter.unit),
+      description: label(parameter.description, MESSAGE_CHARACTERS_MAX),
+    })),
+  };
 }
+
+const limitOf = ({ name, value, unit, description }: Limit): LimitView => ({
+  name: label(name),
+  value: amount(value, Number.MAX_SAFE_INTEGER),
+  unit: label(unit),
+  description: label(description),
+});
+
+/** One line for tables: what would move a terminal's cursor is taken out. */
+const label = (text: string, charactersMax: number = limits.nameCharactersMax): string =>
+  cut(text, charactersMax).replaceAll(/\p{Cc}/gu, '\ufffd');
+
+/** A copy, so that it does not keep the whole alive; and one that ends between characters. */
+const cut = (text: string, charactersMax: number): string =>
+  text.length <= charactersMax ? text : Buffer.from(`${text.slice(0, charactersMax - 1)}…`).toString();
+
+/** What a node has measured: no NaN and nothing endless gets into a sum. */
+const amount = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
+
+export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure): LateFailure => ({
+  runId,
+  task,
+  message: cut(message, MESSAGE_CHARACTERS_MAX),
+  stack: cut(stack, STACK_CHARACTERS_MAX),
+});
 
 /** @throws Error where the outcome contradicts itself */
 export function outcomeOf(wire: WireOutcome): Outcome {
+  checkResults(wire);
   const { attemptId, runId, from, to, results } = wire;
-  if (packCount(results) !== to - from)
-    throw new Error(`it reports tasks ${from}..${to} with ${packCount(results)} results`);
-  const failures = wire.failures.map(({ task, code, message, stack }) => ({ task, code, message, stack }));
-  return { attemptId, runId, from, to, results, failures, timing: timingOf(wire.timing), end: endOf(wire) };
+  const failures = wire.failures.map(({ task, code, message, stack }) => ({
+    task,
+    code: label(code),
+    message: cut(message, MESSAGE_CHARACTERS_MAX),
+    stack: cut(stack, STACK_CHARACTERS_MAX),
+  }));
+  const timing = timingOf(wire.timing, to - from);
+  return { attemptId, runId, from, to, results, failures, timing, end: endOf(wire) };
+}
+
+/** The whole table is read: the engine cuts packs, and must not find out only then that there is nothing to cut. */
+function checkResults({ from, to, results, failures }: WireOutcome): void {
+  const entries = unpack(results);
+  if (entries.length !== to - from) throw new Error(`it reports tasks ${from}..${to} with ${entries.length} results`);
+  let missing = 0;
+  for (const entry of entries) if (entry.byteLength === 0) missing++;
+  if (missing !== failures.length || !failures.every(({ task }) => entries[task - from]?.byteLength === 0))
+    throw new Error(`of tasks ${from}..${to} it has ${missing} without a result and ${failures.length} that failed`);
 }
 
 function endOf({ end }: WireOutcome): Outcome['end'] {
@@ -37,8 +131,15 @@ function endOf({ end }: WireOutcome): Outcome['end'] {
     case 'stopped':
       return { kind: 'stopped' };
     case 'lost': {
-      const { culprit, exit, ...said } = end.value;
-      const loss = { ...said, exit };
+      const { culprit, exit, code, message, signal, rssBytes, stderrTail } = end.value;
+      const loss = {
+        code: label(code),
+        message: cut(message, MESSAGE_CHARACTERS_MAX),
+        signal: label(signal),
+        rssBytes: amount(rssBytes, HOST_RSS_BYTES_MAX),
+        stderrTail: cut(stderrTail, MESSAGE_CHARACTERS_MAX),
+        exit,
+      };
       return { kind: 'lost', loss: culprit === undefined ? loss : { ...loss, culprit } };
     }
   }
@@ -59,23 +160,26 @@ const NO_TIMING: Timing = {
   throttledMs: 0,
 };
 
-function timingOf(wire: WireTiming | undefined): Timing {
+/** @throws Error where it does not time each task, or none */
+function timingOf(wire: WireTiming | undefined, tasks: number): Timing {
   if (wire === undefined) return NO_TIMING;
-  const { cpuMs, laneMs, waitMs, serializeMs, residentMs, bytes, host, hostRssBytes, stallMs, throttledMs } = wire;
   const [wallUs, cpuUs] = [uint32s(wire.wallUs), uint32s(wire.cpuUs)];
+  for (const { length } of [wallUs, cpuUs])
+    if (length !== 0 && length !== tasks) throw new Error(`it times ${length} of ${tasks} tasks`);
+  const ms = (value: number): number => amount(value, AMOUNT_MAX);
   return {
     wallUs,
     cpuUs,
-    cpuMs,
-    laneMs,
-    waitMs,
-    serializeMs,
-    residentMs,
-    bytes,
-    host,
-    hostRssBytes,
-    stallMs,
-    throttledMs,
+    cpuMs: ms(wire.cpuMs),
+    laneMs: ms(wire.laneMs),
+    waitMs: ms(wire.waitMs),
+    serializeMs: ms(wire.serializeMs),
+    residentMs: ms(wire.residentMs),
+    bytes: amount(wire.bytes, limits.messageBytesMax),
+    host: wire.host,
+    hostRssBytes: amount(wire.hostRssBytes, HOST_RSS_BYTES_MAX),
+    stallMs: ms(wire.stallMs),
+    throttledMs: ms(wire.throttledMs),
   };
 }
 

@@ -1,13 +1,22 @@
-/** Orders on their way to one node: gathered during a turn, sent as one frame, held while the stream is full. */
+/** Orders on their way to one node: gathered during a turn, sent in frames of bounded size, held while the stream is full. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ConnectRequest, ConnectResponse, Work } from '@regatta/proto/node';
 import type { Assignment, NodePort, RunOrder } from '../engine/fleet.ts';
+import { limits } from '../engine/limits.ts';
 
 export type NodeStream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 
+/** A frame: orders, and about how many bytes they are. */
+interface Batch {
+  readonly work: Work;
+  bytes: number;
+}
+
 export class StreamPort implements NodePort {
   readonly #stream: NodeStream;
-  #work: Work | undefined;
+  /** Oldest first; orders join the last one while it is small. */
+  #batches: Batch[] = [];
+  #flushPlanned = false;
   #full = false;
   #ended = false;
 
@@ -20,19 +29,24 @@ export class StreamPort implements NodePort {
   }
 
   open(order: RunOrder): void {
-    this.#batch().open.push(order);
+    this.#batch(order.paramsJson.length).open.push(order);
   }
 
   assign(assignment: Assignment): void {
-    this.#batch().assign.push(assignment);
+    const { buffer, byteOffset, byteLength } = assignment.inputs;
+    this.#batch(byteLength).assign.push({ ...assignment, inputs: Buffer.from(buffer, byteOffset, byteLength) });
   }
 
   cancel(attemptId: number): void {
-    this.#batch().cancel.push(attemptId);
+    this.#batch(0).cancel.push(attemptId);
   }
 
   close(runId: string): void {
-    this.#batch().close.push(runId);
+    this.#batch(0).close.push(runId);
+  }
+
+  drain(handBack: boolean): void {
+    this.#batch(0).drain = { handBack };
   }
 
   hangUp(reason: string): void {
@@ -44,21 +58,30 @@ export class StreamPort implements NodePort {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#batches = [];
     this.#stream.end();
   }
 
-  #batch(): Work {
-    if (this.#work === undefined) {
-      this.#work = { open: [], assign: [], cancel: [], close: [] };
+  /** Where the next order goes. */
+  #batch(bytes: number): Work {
+    let last = this.#batches.at(-1);
+    if (last === undefined || last.bytes + bytes > limits.frameBytes) {
+      last = { work: { open: [], assign: [], cancel: [], close: [], drain: undefined }, bytes: 0 };
+      this.#batches.push(last);
+    }
+    last.bytes += bytes;
+    if (!this.#flushPlanned) {
+      this.#flushPlanned = true;
       queueMicrotask(() => this.#flush());
     }
-    return this.#work;
+    return last.work;
   }
 
   #flush(): void {
-    if (this.#work === undefined || this.#full || this.#ended) return;
-    const work = this.#work;
-    this.#work = undefined;
-    this.#full = !this.#stream.write({ frame: { $case: 'work', value: work } });
+    this.#flushPlanned = false;
+    while (this.#batches.length > 0 && !this.#full && !this.#ended) {
+      const { work } = this.#batches.shift()!;
+      this.#full = !this.#stream.write({ frame: { $case: 'work', value: work } });
+    }
   }
 }

@@ -10,7 +10,7 @@ import { negotiate, protocol } from '@regatta/proto/version';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
 import { limits } from '../engine/limits.ts';
-import { introductionOf, outcomeOf } from './codec.ts';
+import { introductionOf, lateFailureOf, outcomeOf } from './codec.ts';
 import { type NodeStream, StreamPort } from './port.ts';
 
 export function nodeLinkService(engine: Engine, log: Logger): NodeLinkServiceServer {
@@ -49,6 +49,7 @@ class Connection {
       const { id, incarnation } = this.#node;
       if (frame?.$case === 'report') {
         for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
+        for (const late of frame.value.late) this.#engine.late(id, incarnation, lateFailureOf(late));
       } else if (frame?.$case === 'heartbeat' && !this.#lost) {
         this.#engine.beat(id, incarnation, frame.value);
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
@@ -69,7 +70,7 @@ class Connection {
     }
     const introduction = introductionOf(hello, this.#stream.getPeer());
     const { nodeId, instance } = introduction;
-    const namesake = this.#engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state === 'alive');
+    const namesake = this.#engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state !== 'lost');
     if (namesake !== undefined && namesake.introduction.instance !== instance) {
       const { address } = namesake.introduction;
       return this.#refuse(

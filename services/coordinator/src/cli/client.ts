@@ -1,6 +1,8 @@
 /** The coordinator, as the CLI calls it. Raw gRPC errors end here: what leaves is a RegattaError in one line. */
+import { once } from 'node:events';
 import {
   type ClientReadableStream,
+  type ClientWritableStream,
   credentials,
   logVerbosity,
   Metadata,
@@ -9,10 +11,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { RegattaError } from '@regatta/kernel';
-import { ControlServiceClient } from '@regatta/proto/control';
+import { ControlServiceClient, type SubmitRunWithInputsRequest } from '@regatta/proto/control';
 import type { RunState } from '@regatta/scheduler';
-import { nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
-import type { NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
+import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
+import { packInputs } from './inputs.ts';
+import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
 
 const ANSWER_MS_MAX = 5_000;
 const MESSAGE_BYTES_MAX = 67_108_864;
@@ -33,6 +36,38 @@ export class Client {
 
   async submit(spec: RunSpec): Promise<string> {
     return (await this.#unary('submitRun', { spec: wireSpecOf(spec) })).runId;
+  }
+
+  /**
+   * A run whose tasks have inputs: read as fast as the coordinator takes them, never all at once.
+   * @throws RegattaError INPUT_TOO_LARGE that names the task, REFUSED, UNREACHABLE
+   */
+  submitWithInputs(spec: RunSpec, inputs: Iterable<unknown>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = this.#stub.submitRunWithInputs((error, response) => {
+        if (error === null) resolve(response.runId);
+        else reject(explainError(error, this.address));
+      });
+      const fail = (thrown: unknown): void => {
+        reject(thrown);
+        call.cancel();
+      };
+      // A failed call is told by its callback.
+      call.on('error', () => {});
+      sendInputs(call, spec, inputs).catch(fail);
+    });
+  }
+
+  async drain(nodeId: string, handBack: boolean): Promise<NodeView> {
+    return nodeViewOf((await this.#unary('drainNode', { nodeId, handBack })).node!);
+  }
+
+  async resume(nodeId: string): Promise<NodeView> {
+    return nodeViewOf((await this.#unary('resumeNode', { nodeId })).node!);
+  }
+
+  async status(): Promise<CoordinatorView> {
+    return coordinatorViewOf(await this.#unary('getStatus', {}));
   }
 
   async run(runId: string): Promise<RunView> {
@@ -71,7 +106,7 @@ export class Client {
   /** Results as they are committed, until the run has ended; parts in any order, each once. */
   async *results(runId: string): AsyncIterable<ResultPart> {
     await this.run(runId);
-    yield* this.#stream(this.#stub.streamResults({ runId }));
+    for await (const { parts } of this.#stream(this.#stub.streamResults({ runId }))) yield* parts;
   }
 
   close(): void {
@@ -99,7 +134,34 @@ export class Client {
   }
 }
 
-type UnaryMethod = 'submitRun' | 'getRun' | 'listRuns' | 'cancelRun' | 'listNodes' | 'listWorkloads' | 'explainRun';
+async function sendInputs(
+  call: ClientWritableStream<SubmitRunWithInputsRequest>,
+  spec: RunSpec,
+  inputs: Iterable<unknown>,
+): Promise<void> {
+  const closed = once(call, 'close');
+  const send = async (frame: SubmitRunWithInputsRequest['frame']): Promise<void> => {
+    if (!call.write({ frame })) await Promise.race([once(call, 'drain'), closed]);
+  };
+  await send({ $case: 'spec', value: wireSpecOf(spec) });
+  for (const value of packInputs(inputs)) {
+    if (call.destroyed) return;
+    await send({ $case: 'inputs', value });
+  }
+  call.end();
+}
+
+type UnaryMethod =
+  | 'submitRun'
+  | 'getRun'
+  | 'listRuns'
+  | 'cancelRun'
+  | 'listNodes'
+  | 'listWorkloads'
+  | 'explainRun'
+  | 'drainNode'
+  | 'resumeNode'
+  | 'getStatus';
 type RequestOf<M extends UnaryMethod> = Parameters<ControlServiceClient[M]>[0];
 type ResponseOf<M extends UnaryMethod> =
   Parameters<ControlServiceClient[M]> extends [...unknown[], (error: never, response: infer R) => void] ? R : never;

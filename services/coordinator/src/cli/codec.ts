@@ -1,9 +1,23 @@
 /** Between the control service's wire types and what the CLI shows. */
 
-import type { NodeStatus, RunStatus, RunSpec as WireRunSpec, RunState as WireRunState } from '@regatta/proto/control';
+import type {
+  GetStatusResponse,
+  NodeStatus,
+  RunStatus,
+  RunSpec as WireRunSpec,
+  RunState as WireRunState,
+} from '@regatta/proto/control';
 import type { TaskFailure, Shape as WireShape, Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
-import type { AccountingView, FailureView, NodeView, RunSpec, RunView, WorkloadView } from './views.ts';
+import type {
+  AccountingView,
+  CoordinatorView,
+  FailureView,
+  NodeView,
+  RunSpec,
+  RunView,
+  WorkloadView,
+} from './views.ts';
 
 const STATES: Readonly<Record<number, RunState>> = {
   1: 'waiting',
@@ -35,6 +49,7 @@ export function runViewOf(wire: RunStatus): RunView {
     submittedAtMs,
     wallMs,
     failures: wire.failures.map(failureOf),
+    late: wire.late.map(({ task, message, stack }) => ({ task, message, stack })),
     accounting: accountingOf(wire),
   };
 }
@@ -66,11 +81,15 @@ function accountingOf({ runId, accounting }: RunStatus): AccountingView {
   };
 }
 
+const NODE_STATES = ['alive', 'draining', 'drained', 'lost'] as const;
+
+export const coordinatorViewOf = (wire: GetStatusResponse): CoordinatorView => wire;
+
 export function nodeViewOf(wire: NodeStatus): NodeView {
   const { id, state, address, pid, runtime, version, machine, lanes, busyLanes, rssBytes, hosts, throttledMs } = wire;
   return {
     id,
-    state: state === 'alive' ? 'alive' : 'lost',
+    state: NODE_STATES.find((known) => known === state) ?? 'lost',
     address,
     pid,
     runtime,
@@ -87,6 +106,7 @@ export function nodeViewOf(wire: NodeStatus): NodeView {
     rssBytes,
     hosts,
     throttledMs,
+    limits: wire.limits,
   };
 }
 

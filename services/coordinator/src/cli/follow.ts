@@ -1,7 +1,8 @@
 /** Submits a run and follows it to its end, stopping it when the person wants that. */
 import type { Client } from './client.ts';
 import { startProgress } from './render/progress.ts';
-import { hasEnded, type RunSpec, type RunView } from './views.ts';
+import type { PlannedRun } from './run-options.ts';
+import { hasEnded, type RunView } from './views.ts';
 
 /**
  * Follows the run until it has ended, with progress on stderr. When `interrupted` fires the run is cancelled, and
@@ -33,13 +34,19 @@ export async function watchToEnd(client: Client, runId: string, title: string): 
   return last !== undefined && hasEnded(last) ? last : client.run(runId);
 }
 
+/** Submits it as its workload wants: with inputs where tasks have them. */
+export function submit(client: Client, { workload, params, spec }: PlannedRun): Promise<string> {
+  if (workload.inputs === undefined) return client.submit(spec);
+  return client.submitWithInputs(spec, workload.inputs(params));
+}
+
 export async function submitAndFollow(
   client: Client,
-  spec: RunSpec,
+  planned: PlannedRun,
   title: string,
   interrupted: AbortSignal,
 ): Promise<RunView> {
   // Not cut short: a run whose id is not known could not be cancelled.
-  const runId = await client.submit(spec);
+  const runId = await submit(client, planned);
   return follow(client, runId, title, interrupted);
 }

@@ -1,4 +1,6 @@
 /** How option values are read: one parser a kind, each with an error that says what to give. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { messageOf } from '@regatta/kernel';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** A whole number within bounds; digits may be grouped with underscores. */
@@ -28,6 +30,16 @@ function hostAndPort(text: string): string {
 }
 
 export const listenAddress = (text: string): string => (/^.+:0$/.test(text) ? text : hostAndPort(text));
+
+export function writableFolder(path: string): string {
+  try {
+    if (!statSync(path).isDirectory()) throw new Error('it is no folder');
+    accessSync(path, constants.W_OK);
+    return path;
+  } catch (thrown) {
+    throw new InvalidArgumentError(`Give a folder that can be written to (${messageOf(thrown)}).`);
+  }
+}
 
 /** Gathers `--set name=value`, given any number of times. */
 export function setting(text: string, before: Record<string, string> = {}): Record<string, string> {

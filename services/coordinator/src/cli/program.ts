@@ -22,7 +22,7 @@ export function buildProgram(version: string, interrupted: AbortSignal): Command
   addRunsCommands(program);
   addNodesCommand(program);
   addWorkloadsCommand(program);
-  addClusterCommands(program, interrupted);
+  addClusterCommands(program, version, interrupted);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }

@@ -57,7 +57,7 @@ describe('with no model named', () => {
 
 describe('where the run makes no sense', () => {
   it('names the workloads there are', () => {
-    const message = /^no workload "nope"; there are: number-cruncher, .*noop$/;
+    const message = /^no workload "nope"; there are: number-cruncher, .*, noop, /;
     assert.throws(() => planRun('nope', plain), { code: 'NO_SUCH_WORKLOAD', message });
   });
 

@@ -1,5 +1,7 @@
 /** What the CLI shows of the coordinator's answers. Times in ms unless the name says otherwise. */
 import type { RunState, Shape } from '@regatta/scheduler';
+import type { NodeState } from '../engine/fleet.ts';
+import type { LimitView } from '../engine/limits.ts';
 import type { RunRequest } from '../engine/run-record.ts';
 
 /** A run as asked for. Zeros in its shape mean as many as fit. */
@@ -18,6 +20,13 @@ export interface FailureView {
   readonly stderrTail: string;
 }
 
+/** Something that a task had begun failed when its result was sent already. */
+export interface LateFailureView {
+  readonly task: number;
+  readonly message: string;
+  readonly stack: string;
+}
+
 export interface AccountingView {
   readonly cpuMs: number;
   readonly dispatchMs: number;
@@ -29,6 +38,10 @@ export interface AccountingView {
   readonly taskRetries: number;
   readonly lostAttempts: number;
   readonly fenced: number;
+  /** Host processes that died or were killed over its tasks. */
+  readonly hostRestarts: number;
+  /** What failed after its task's result was sent. */
+  readonly lateFailures: number;
   readonly peakRssBytes: number;
   readonly stallMs: number;
   readonly throttledMs: number;
@@ -61,12 +74,13 @@ export interface RunView {
   readonly submittedAtMs: number;
   readonly wallMs: number;
   readonly failures: readonly FailureView[];
+  readonly late: readonly LateFailureView[];
   readonly accounting: AccountingView;
 }
 
 export interface NodeView {
   readonly id: string;
-  readonly state: 'alive' | 'lost';
+  readonly state: NodeState;
   readonly address: string;
   readonly pid: number;
   readonly runtime: string;
@@ -85,6 +99,23 @@ export interface NodeView {
   readonly rssBytes: number;
   readonly hosts: number;
   readonly throttledMs: number;
+  readonly limits: readonly LimitView[];
+}
+
+/** How the coordinator itself does. */
+export interface CoordinatorView {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly rssBytes: number;
+  readonly runsActive: number;
+  readonly runsKept: number;
+  readonly keptMemoryBytes: number;
+  readonly keptDiskBytes: number;
+  readonly steps: number;
+  readonly stepMeanUs: number;
+  readonly stepMaxUs: number;
+  readonly limits: readonly LimitView[];
 }
 
 export interface WorkloadView {

@@ -1,6 +1,7 @@
 /** Between the control service's wire types and the engine's own. */
 
 import type {
+  GetStatusResponse,
   NodeStatus,
   RunSpec,
   RunStatus,
@@ -9,7 +10,9 @@ import type {
 } from '@regatta/proto/control';
 import type { Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunCounts, RunState } from '@regatta/scheduler';
+import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
+import { limitViews } from '../engine/limits.ts';
 import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';
 
 const STATES = {
@@ -62,11 +65,12 @@ export function statusOf(run: RunRecord, counts: RunCounts, failuresMax: number)
     wallMs: run.wallMs,
     failures: run.failures.slice(0, failuresMax),
     accounting: accountingOf(run.accounting),
+    late: failuresMax > 0 ? run.late : [],
   };
 }
 
 function accountingOf(accounting: Accounting): WireAccounting {
-  const { peakRssBytes, throttledMs } = accounting;
+  const { peakRssBytes, throttledMs, hostRestarts } = accounting;
   const nodes = [...accounting.nodes].map(([node, { tasks, chunks, shape, hostRss }]) => ({
     node,
     tasks,
@@ -74,14 +78,32 @@ function accountingOf(accounting: Accounting): WireAccounting {
     shape,
     hosts: hostRss.size,
   }));
-  return { ...accounting, peakRssBytes, throttledMs, nodes };
+  return { ...accounting, peakRssBytes, throttledMs, hostRestarts, nodes };
 }
 
 export function nodeStatusOf(node: NodeRecord, { lanes, busy }: { lanes: number; busy: number }): NodeStatus {
   const { introduction, incarnation, state, pulse, lastSeenMs } = node;
-  const { nodeId, address, pid, machine, runtime, version } = introduction;
-  const who = { id: nodeId, incarnation, state, address, pid, machine, runtime, version };
+  const { nodeId, address, pid, machine, runtime, version, limits } = introduction;
+  const who = { id: nodeId, incarnation, state, address, pid, machine, runtime, version, limits: [...limits] };
   return { ...who, ...pulse, lanes, busyLanes: busy, lastSeenMs };
+}
+
+export function coordinatorStatusOf(engine: Engine, version: string): GetStatusResponse {
+  const { stepClock, shelf } = engine;
+  return {
+    version,
+    pid: process.pid,
+    uptimeMs: process.uptime() * 1000,
+    rssBytes: process.memoryUsage.rss(),
+    runsActive: engine.runsActive,
+    runsKept: engine.runsKept,
+    keptMemoryBytes: shelf.memoryBytes,
+    keptDiskBytes: shelf.diskBytes,
+    steps: stepClock.steps,
+    stepMeanUs: stepClock.meanUs,
+    stepMaxUs: stepClock.longestUs,
+    limits: [...limitViews],
+  };
 }
 
 export const workloadOf = ({ name, kind, summary, parameters }: WorkloadCard): Workload => ({

@@ -10,6 +10,7 @@ import {
 import { RegattaError } from '@regatta/kernel';
 import type {
   ControlServiceServer,
+  ResultPart,
   StreamResultsRequest,
   StreamResultsResponse,
   WatchRunRequest,
@@ -17,13 +18,17 @@ import type {
 } from '@regatta/proto/control';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
+import type { NodeRecord } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
+import type { ResultStore } from '../engine/result-store.ts';
 import type { RunRecord } from '../engine/run-record.ts';
-import { nodeStatusOf, requestOf, statusOf, wireState, workloadOf } from './codec.ts';
+import { coordinatorStatusOf, nodeStatusOf, requestOf, statusOf, wireState, workloadOf } from './codec.ts';
+import { Uploads } from './upload.ts';
 
 const LIST_RUNS_MAX = 1_000;
 
-export function controlService(engine: Engine, log: Logger): ControlServiceServer {
+export function controlService(engine: Engine, version: string, log: Logger): ControlServiceServer {
+  const uploads = new Uploads(engine);
   const unary =
     <Request, Response>(answer: (request: Request) => Response) =>
     (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
@@ -42,10 +47,21 @@ export function controlService(engine: Engine, log: Logger): ControlServiceServe
         (thrown) => call.emit('error', serviceError(thrown, log)),
       );
     };
+  const view = (node: NodeRecord) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId));
   const describe = (run: RunRecord, failuresMax: number) => statusOf(run, engine.counts(run), failuresMax);
   const { failuresPerRunMax, failuresListedMax } = limits;
   return {
     submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
+    submitRunWithInputs: (stream, callback) => {
+      uploads.receive(stream).then(
+        (runId) => callback(null, { runId }),
+        (thrown) => {
+          callback(serviceError(thrown, log));
+          // What is still on its way is not waited for.
+          stream.destroy();
+        },
+      );
+    },
     getRun: unary(({ runId }) => ({ run: describe(engine.run(runId), failuresPerRunMax) })),
     listRuns: unary(({ limit }) => ({
       runs: engine
@@ -57,13 +73,16 @@ export function controlService(engine: Engine, log: Logger): ControlServiceServe
     cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reason || 'cancelled') })),
     streamResults: streaming((call) => streamResults(call, engine)),
     listNodes: unary(() => ({
-      nodes: engine.nodes().map((node) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId))),
+      nodes: engine.nodes().map(view),
     })),
     listWorkloads: unary(() => ({ workloads: engine.workloads().map(workloadOf) })),
     explainRun: unary(({ runId }) => ({
       state: wireState(engine.run(runId).state),
       reasons: engine.explain(runId),
     })),
+    drainNode: unary(({ nodeId, handBack }) => ({ node: view(engine.drain(nodeId, handBack)) })),
+    resumeNode: unary(({ nodeId }) => ({ node: view(engine.resume(nodeId)) })),
+    getStatus: unary(() => coordinatorStatusOf(engine, version)),
   };
 }
 
@@ -86,17 +105,38 @@ async function streamResults(
 ): Promise<void> {
   const run = engine.run(call.request.runId);
   const gone = goneSignal(call);
-  for (let n = 0; !gone.aborted; n++) {
-    while (run.results.part(n) === undefined) {
-      if (run.results.dropped) {
-        throw new RegattaError('RESULTS_DROPPED', `the results of ${run.id} were dropped to make room for newer runs`);
-      }
-      if (run.ended || gone.aborted) return;
-      await nextChange(run, gone, 0);
+  let place = 0;
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  while (!gone.aborted) {
+    const { parts, next } = readParts(run.results, place);
+    if (parts.length > 0) {
+      place = next;
+      await write(call, { parts }, gone);
+      writtenAt = performance.now();
+      continue;
     }
-    const { from, to, results } = run.results.part(n)!;
-    await write(call, { from, to, results: Buffer.from(results.buffer, results.byteOffset, results.byteLength) }, gone);
+    if (run.results.dropped) {
+      throw new RegattaError('RESULTS_DROPPED', `the results of ${run.id} were dropped to make room for newer runs`);
+    }
+    if (run.ended) return;
+    // A message for each small chunk would cost more than the chunk.
+    await nextChange(run, gone, Math.max(0, writtenAt + limits.resultsIntervalMs - performance.now()));
   }
+}
+
+/** What there is from a place on, up to about a frame. */
+function readParts(store: ResultStore, place: number): { parts: ResultPart[]; next: number } {
+  const parts: ResultPart[] = [];
+  let [next, bytes] = [place, 0];
+  while (bytes < limits.frameBytes) {
+    const read = store.read(next);
+    if (read === undefined) break;
+    const { from, to, results } = read.part;
+    parts.push({ from, to, results: Buffer.from(results.buffer, results.byteOffset, results.byteLength) });
+    bytes += read.next - next;
+    next = read.next;
+  }
+  return { parts, next };
 }
 
 /** Fires when the caller is no longer there. */
@@ -144,6 +184,11 @@ async function write<Response>(
 
 const STATUS: Readonly<Record<string, status>> = {
   NO_SUCH_RUN: status.NOT_FOUND,
+  NO_SUCH_NODE: status.NOT_FOUND,
+  BAD_INPUTS: status.INVALID_ARGUMENT,
+  INPUT_TOO_LARGE: status.INVALID_ARGUMENT,
+  TOO_MANY_UPLOADS: status.RESOURCE_EXHAUSTED,
+  CANNOT_KEEP_INPUTS: status.RESOURCE_EXHAUSTED,
   BAD_RUN: status.INVALID_ARGUMENT,
   TOO_MANY_RUNS: status.RESOURCE_EXHAUSTED,
   RESULTS_DROPPED: status.DATA_LOSS,

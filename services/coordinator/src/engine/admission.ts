@@ -17,12 +17,24 @@ export function admit(request: RunRequest): void {
   whole('chunk', chunk, 0, schedulerLimits.chunkTasksMax);
   whole('retries', retries, 0, schedulerLimits.retriesPerTaskMax);
   if (!policyNames.includes(policy))
-    throw bad(`policy ${JSON.stringify(policy)} is unknown; use ${policyNames.join(', ')}`);
+    throw bad(`policy ${JSON.stringify(shortened(policy))} is unknown; use ${policyNames.join(', ')}`);
   plainParameters(request.paramsJson);
-  if (request.workload === '' || request.workload.length > limits.nameCharactersMax) throw bad('it names no workload');
+  names(request);
   duration('timeout', taskTimeoutMs);
   duration('deadline', deadlineMs);
 }
+
+/** They are kept with the run and shown in every list of runs. */
+function names({ workload, model }: RunRequest): void {
+  if (workload === '' || workload.length > limits.nameCharactersMax) throw bad('it names no workload');
+  if (!/^[a-z][a-z0-9-]*$/.test(workload))
+    throw bad(`${JSON.stringify(workload)} names no workload; use lower case letters, digits and hyphens`);
+  if (model.length > limits.nameCharactersMax || /\p{Cc}/u.test(model))
+    throw bad(`its model's name is not one line of up to ${limits.nameCharactersMax} characters`);
+}
+
+/** An error travels in a header, and headers of more than 64 KiB end a connection. */
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…`.toWellFormed() : text);
 
 function whole(name: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;

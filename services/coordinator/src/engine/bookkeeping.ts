@@ -68,6 +68,8 @@ export function account(run: RunRecord, node: NodeRecord, outcome: Outcome, now:
     }
   }
   if (end.kind === 'open') return;
+  // A host takes several attempts with it, and is one host.
+  if (end.kind === 'lost' && timing.host > 0 && end.loss.code !== 'THREAD_DIED') share?.hostsLost.add(timing.host);
   accounting.chunks++;
   if (share !== undefined) share.chunks++;
   const sentAt = node.sentAt.get(outcome.attemptId);

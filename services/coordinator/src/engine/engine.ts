@@ -19,9 +19,20 @@ import {
 import { slicePack } from '@regatta/workloads';
 import { admit } from './admission.ts';
 import { account, type Outcome } from './bookkeeping.ts';
+import { Shelf } from './byte-log.ts';
 import type { Introduction, NodePort, NodeRecord, Pulse, WorkloadCard } from './fleet.ts';
+import { History } from './history.ts';
 import { limits } from './limits.ts';
-import { RunRecord, type RunRequest } from './run-record.ts';
+import { ResultStore } from './result-store.ts';
+import { RunInputs } from './run-inputs.ts';
+import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
+import { StepClock } from './step-clock.ts';
+import { type Stuck, Watchdog } from './watchdog.ts';
+
+/** What the scheduler knows, and what only whoever hears the nodes does. */
+export type RunReason = Reason | { readonly code: 'NODE_SILENT'; readonly text: string };
+
+const NO_INPUTS = new Uint8Array(0);
 
 /** The report that the current step is about, for effects that speak of its content. */
 interface Occasion {
@@ -29,9 +40,20 @@ interface Occasion {
   readonly nodeId?: string;
 }
 
+export interface EngineOptions {
+  /** Where results and inputs go that do not fit in memory. */
+  readonly spillDirectory: string;
+  /** Called when a state that the design rules out was met: the process should end. */
+  readonly onBroken: (thrown: unknown) => void;
+  /** Called for a run that gets nowhere. */
+  readonly onStuck: (stuck: Stuck) => void;
+}
+
 export class Engine {
+  readonly stepClock = new StepClock();
+  readonly shelf: Shelf;
   readonly #scheduler = new Scheduler();
-  readonly #runs = new Map<string, RunRecord>();
+  readonly #history: History;
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #inbox: [Event, Occasion][] = [];
   #stepping = false;
@@ -40,24 +62,49 @@ export class Engine {
   #nextIncarnation = Date.now();
   #runSerial = 0;
   readonly #onBroken: (thrown: unknown) => void;
+  readonly #watchdog = new Watchdog();
 
-  /** @param onBroken called when a state that the design rules out was met: the process should end */
-  constructor(onBroken: (thrown: unknown) => void) {
+  constructor({ spillDirectory, onBroken, onStuck }: EngineOptions) {
     this.#onBroken = onBroken;
+    this.shelf = new Shelf(spillDirectory, limits.runMemoryBytesSoft, limits.runMemoryBytesHard);
+    this.#history = new History(this.shelf);
+    // unref'd: a coordinator that has been told to end does not wait for it.
+    setInterval(() => this.#watch(onStuck), limits.watchdogMs).unref();
   }
 
-  /** @returns the run's id. @throws RegattaError BAD_RUN, TOO_MANY_RUNS */
-  submit(request: RunRequest): string {
+  /** A place for the inputs of a run that is about to be submitted. @throws RegattaError BAD_RUN */
+  receiveInputs(request: RunRequest): RunInputs {
     admit(request);
+    return new RunInputs(this.shelf);
+  }
+
+  /** @returns the run's id. @throws RegattaError BAD_RUN, BAD_INPUTS, TOO_MANY_RUNS */
+  submit(request: RunRequest, inputs?: RunInputs): string {
+    admit(request);
+    if (inputs !== undefined && inputs.tasks !== request.tasks) {
+      throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
+    }
     if (this.#scheduler.runs.size >= schedulerLimits.runsActiveMax) {
       const message = `${schedulerLimits.runsActiveMax} runs are waiting or running already; let some end first`;
       throw new RegattaError('TOO_MANY_RUNS', message);
     }
-    this.#forgetOldRuns();
     const id = `run-${Date.now().toString(36)}-${(this.#runSerial++).toString(36)}`;
-    this.#runs.set(id, new RunRecord(id, request, Date.now()));
+    // A run whose results cannot be kept is of no use to anybody.
+    const onFailed = ({ message }: Error): void => this.#stopUnkept(id, `its results cannot be stored: ${message}`);
+    this.#history.add(new RunRecord(id, request, Date.now(), new ResultStore(this.shelf, onFailed), inputs));
     const { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs } = request;
-    const plan = { runId: id, workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs };
+    const plan = {
+      runId: id,
+      workload,
+      tasks,
+      shape,
+      nodes,
+      policy,
+      chunk,
+      retries,
+      deadlineMs,
+      inputCuts: inputs?.cuts ?? [],
+    };
     this.#post({ kind: 'runSubmitted', plan });
     return id;
   }
@@ -71,14 +118,21 @@ export class Engine {
 
   /** @throws RegattaError NO_SUCH_RUN */
   run(runId: string): RunRecord {
-    const run = this.#runs.get(runId);
-    if (run === undefined) throw new RegattaError('NO_SUCH_RUN', `no run ${runId}; see regatta runs`);
-    return run;
+    return this.#history.get(runId);
   }
 
   /** Newest first. */
   runs(): RunRecord[] {
-    return [...this.#runs.values()].reverse();
+    return this.#history.list();
+  }
+
+  /** How many go on, and how many are remembered in all. */
+  get runsActive(): number {
+    return this.#scheduler.runs.size;
+  }
+
+  get runsKept(): number {
+    return this.#history.size;
   }
 
   counts(run: RunRecord): RunCounts {
@@ -88,9 +142,10 @@ export class Engine {
   }
 
   /** @throws RegattaError NO_SUCH_RUN */
-  explain(runId: string): Reason[] {
+  explain(runId: string): RunReason[] {
     this.run(runId);
-    return explain(this.#scheduler, runId, performance.now());
+    const reasons = explain(this.#scheduler, runId, performance.now());
+    return [...this.#silentNodes(runId), ...reasons];
   }
 
   nodes(): NodeRecord[] {
@@ -111,7 +166,7 @@ export class Engine {
   workloads(): WorkloadCard[] {
     const cards = new Map<string, WorkloadCard>();
     for (const { state, introduction } of this.#nodes.values()) {
-      if (state === 'alive') for (const card of introduction.workloads) cards.set(card.name, card);
+      if (state !== 'lost') for (const card of introduction.workloads) cards.set(card.name, card);
     }
     return [...cards.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -144,6 +199,31 @@ export class Engine {
     if (node?.incarnation !== incarnation) return;
     node.pulse = pulse;
     node.lastSeenMs = Date.now();
+  }
+
+  /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
+  drain(nodeId: string, handBack: boolean): NodeRecord {
+    const node = this.#connected(nodeId);
+    if (node.state === 'alive') node.state = 'draining';
+    this.#post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
+    return node;
+  }
+
+  /** It gets work again. @throws RegattaError NO_SUCH_NODE */
+  resume(nodeId: string): NodeRecord {
+    const node = this.#connected(nodeId);
+    node.state = 'alive';
+    this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
+    return node;
+  }
+
+  /** News of a failure that came after its task's result. */
+  late(nodeId: string, incarnation: number, failure: LateFailure): void {
+    if (this.#nodes.get(nodeId)?.incarnation !== incarnation) return;
+    const run = this.#history.find(failure.runId);
+    if (run === undefined || !run.accounting.nodes.has(nodeId)) return;
+    run.noteLate(failure);
+    run.changed();
   }
 
   report(nodeId: string, incarnation: number, outcome: Outcome): void {
@@ -180,13 +260,15 @@ export class Engine {
   }
 
   #step(event: Event, occasion: Occasion): void {
-    const effects = this.#scheduler.step(event, performance.now());
+    const startedAt = performance.now();
+    const effects = this.#scheduler.step(event, startedAt);
+    this.stepClock.add(performance.now() - startedAt);
     if (occasion.outcome !== undefined) this.#keepBooks(occasion.outcome, occasion.nodeId!, effects);
     for (const effect of effects) this.#apply(effect, occasion);
   }
 
   #keepBooks(outcome: Outcome, nodeId: string, effects: readonly Effect[]): void {
-    const run = this.#runs.get(outcome.runId);
+    const run = this.#history.find(outcome.runId);
     const node = this.#nodes.get(nodeId);
     if (run === undefined || node === undefined) return;
     if (effects.some((effect) => effect.kind === 'ignored')) {
@@ -213,7 +295,7 @@ export class Engine {
       case 'giveUp':
         return this.#giveUp(effect, occasion.outcome);
       case 'retry': {
-        const { accounting } = this.#runs.get(effect.runId)!;
+        const { accounting } = this.#history.get(effect.runId);
         if (effect.because === 'failed') accounting.taskRetries += effect.tasks;
         else accounting.lostAttempts++;
         return;
@@ -222,20 +304,28 @@ export class Engine {
         return this.#ended(effect);
       case 'wake':
         return this.#wakeAt(effect.at);
+      case 'drain':
+        this.#port(effect.nodeId, effect.incarnation)?.drain(effect.handBack);
+        return;
+      case 'nodeDrained': {
+        const node = this.#nodes.get(effect.nodeId);
+        if (node?.incarnation === effect.incarnation && node.state === 'draining') node.state = 'drained';
+        return;
+      }
       case 'ignored':
         return;
     }
   }
 
   #started(runId: string): void {
-    const run = this.#runs.get(runId)!;
+    const run = this.#history.get(runId);
     run.state = 'running';
     run.startedAt = Date.now();
     run.changed();
   }
 
   #stopping(runId: string, reason: string): void {
-    const run = this.#runs.get(runId)!;
+    const run = this.#history.get(runId);
     run.state = 'stopping';
     run.reason = reason;
     run.changed();
@@ -245,15 +335,15 @@ export class Engine {
     const { nodeId, incarnation, attemptId, runId, from, to, attempt, open } = effect;
     const port = this.#port(nodeId, incarnation);
     const node = this.#nodes.get(nodeId);
+    const run = this.#history.get(runId);
     // The node has gone while this step was under way; its loss is in the inbox.
     if (port === undefined || node === undefined) return;
     if (open !== undefined) {
-      const run = this.#runs.get(runId)!;
       const { workload, paramsJson, taskTimeoutMs } = run.request;
       port.open({ runId, workload, paramsJson, shape: open, taskTimeoutMs });
       const { throttledMs } = node.pulse;
       const before = run.accounting.nodes.get(nodeId);
-      const idle = { tasks: 0, chunks: 0, hostRss: new Map<number, number>() };
+      const idle = { tasks: 0, chunks: 0, hostRss: new Map<number, number>(), hostsLost: new Set<number>() };
       // A node that came back has counted its throttling anew.
       run.accounting.nodes.set(nodeId, {
         ...idle,
@@ -264,19 +354,22 @@ export class Engine {
       });
     }
     node.sentAt.set(attemptId, performance.now());
-    port.assign({ attemptId, runId, from, to, attempt });
+    port.assign({ attemptId, runId, from, to, attempt, inputs: run.inputs?.slice(from, to) ?? NO_INPUTS });
   }
 
   #commit({ runId, from, to }: Extract<Effect, { kind: 'commit' }>, outcome: Outcome | undefined): void {
     if (outcome === undefined) return;
-    const run = this.#runs.get(runId)!;
+    const run = this.#history.get(runId);
     const results = slicePack(outcome.results, from - outcome.from, to - outcome.from);
     run.results.add({ from, to, results });
+    if (run.results.bytes > limits.resultBytesPerRunMax) {
+      this.#stopUnkept(runId, `its results are more than ${limits.resultBytesPerRunMax} bytes, the most of one run`);
+    }
     run.changed();
   }
 
   #giveUp(effect: Extract<Effect, { kind: 'giveUp' }>, outcome: Outcome | undefined): void {
-    const run = this.#runs.get(effect.runId)!;
+    const run = this.#history.get(effect.runId);
     const { nodeId: node, attempt, loss } = effect;
     // A task may fail by itself in the very report that tells of its host's death: that death is not its cause.
     const lossFacts = loss !== undefined && outcome?.end.kind === 'lost' ? outcome.end.loss : undefined;
@@ -300,8 +393,9 @@ export class Engine {
   }
 
   #ended({ runId, state, reason, counts, nodes }: Extract<Effect, { kind: 'runEnded' }>): void {
-    const run = this.#runs.get(runId)!;
+    const run = this.#history.get(runId);
     run.end(state, reason, counts);
+    this.#history.ended(run);
     for (const { nodeId, incarnation } of nodes) this.#port(nodeId, incarnation)?.close(runId);
     run.changed();
   }
@@ -313,7 +407,45 @@ export class Engine {
 
   #port(nodeId: string, incarnation: number): NodePort | undefined {
     const node = this.#nodes.get(nodeId);
-    return node?.incarnation === incarnation && node.state === 'alive' ? node.port : undefined;
+    return node?.incarnation === incarnation && node.state !== 'lost' ? node.port : undefined;
+  }
+
+  /** @throws RegattaError NO_SUCH_NODE */
+  #connected(nodeId: string): NodeRecord {
+    const node = this.#nodes.get(nodeId);
+    if (node !== undefined && node.state !== 'lost') return node;
+    const connected = this.nodes().filter(({ state }) => state !== 'lost');
+    const names = connected.map(({ introduction }) => introduction.nodeId).join(', ') || 'none';
+    throw new RegattaError('NO_SUCH_NODE', `no node ${JSON.stringify(nodeId)} is connected; there are: ${names}`);
+  }
+
+  /** Posted, not done at once: it is found out in the middle of a step. */
+  #stopUnkept(runId: string, reason: string): void {
+    queueMicrotask(() => {
+      if (this.#history.find(runId)?.ended === false) this.#post({ kind: 'runStopped', runId, reason });
+    });
+  }
+
+  #watch(onStuck: (stuck: Stuck) => void): void {
+    this.#history.makeRoom();
+    const runs = [...this.#scheduler.runs.values()].map(({ id, succeeded, failed }) => ({
+      id,
+      done: succeeded + failed,
+    }));
+    for (const stuck of this.#watchdog.look(runs, performance.now(), (runId) => this.explain(runId))) onStuck(stuck);
+  }
+
+  /** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */
+  #silentNodes(runId: string): RunReason[] {
+    const reasons: RunReason[] = [];
+    for (const share of this.#scheduler.runs.get(runId)?.shares.values() ?? []) {
+      const record = this.#nodes.get(share.node.id);
+      const silentMs = record === undefined ? 0 : Date.now() - record.lastSeenMs;
+      if (share.attempts === 0 || silentMs < 3 * limits.heartbeatMs) continue;
+      const text = `node ${share.node.id} was last heard ${Math.round(silentMs)} ms ago; after ${limits.leaseMs} ms it counts as lost, and its ${share.attempts} chunks go elsewhere`;
+      reasons.push({ code: 'NODE_SILENT', text });
+    }
+    return reasons;
   }
 
   #forgetLostNodes(): void {
@@ -321,18 +453,6 @@ export class Engine {
     lost.sort((a, b) => a.lastSeenMs - b.lastSeenMs);
     for (const { introduction } of lost.slice(0, Math.max(0, lost.length - limits.lostNodesMax))) {
       this.#nodes.delete(introduction.nodeId);
-    }
-  }
-
-  /** Keeps history and results within their limits, oldest out first. */
-  #forgetOldRuns(): void {
-    const ended = [...this.#runs.values()].filter((run) => run.ended);
-    for (const run of ended.slice(0, Math.max(0, ended.length - limits.endedRunsMax))) this.#runs.delete(run.id);
-    let bytes = [...this.#runs.values()].reduce((sum, run) => sum + run.results.bytes, 0);
-    for (const run of ended) {
-      if (bytes <= limits.resultBytesMax) return;
-      bytes -= run.results.bytes;
-      run.results.drop();
     }
   }
 }

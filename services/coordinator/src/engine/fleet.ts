@@ -1,5 +1,6 @@
 /** What the coordinator knows of its nodes, dead or alive. */
 import type { Shape } from '@regatta/scheduler';
+import type { LimitView } from './limits.ts';
 
 export interface Machine {
   readonly id: string;
@@ -35,6 +36,8 @@ export interface Introduction {
   /** Equal for all connections of one agent process. */
   readonly instance: string;
   readonly address: string;
+  /** What it keeps to. */
+  readonly limits: readonly LimitView[];
 }
 
 export interface RunOrder {
@@ -51,6 +54,8 @@ export interface Assignment {
   readonly from: number;
   readonly to: number;
   readonly attempt: number;
+  /** A pack of the tasks' inputs; empty where the run has none. */
+  readonly inputs: Uint8Array;
 }
 
 /** Where orders for one node go. Takes them at once, sends them in batches. */
@@ -59,6 +64,8 @@ export interface NodePort {
   assign(assignment: Assignment): void;
   cancel(attemptId: number): void;
   close(runId: string): void;
+  /** Chunks that no lane has begun come back; with `handBack` all of them do. */
+  drain(handBack: boolean): void;
   /** Ends the connection, for a reason that the node is told. */
   hangUp(reason: string): void;
 }
@@ -69,11 +76,14 @@ export interface Pulse {
   readonly throttledMs: number;
 }
 
+/** `drained`: it gets no work and has none left. */
+export type NodeState = 'alive' | 'draining' | 'drained' | 'lost';
+
 export interface NodeRecord {
   readonly introduction: Introduction;
   readonly incarnation: number;
   readonly port: NodePort;
-  state: 'alive' | 'lost';
+  state: NodeState;
   pulse: Pulse;
   lastSeenMs: number;
   /** When each attempt in flight was sent. */

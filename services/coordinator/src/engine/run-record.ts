@@ -1,7 +1,8 @@
 /** One run as people see it: what was asked, how it stands, what it cost, what failed. */
 import type { PolicyName, RunCounts, RunState, Shape } from '@regatta/scheduler';
 import { limits } from './limits.ts';
-import { ResultStore } from './result-store.ts';
+import type { ResultStore } from './result-store.ts';
+import type { RunInputs } from './run-inputs.ts';
 
 export interface RunRequest {
   readonly workload: string;
@@ -31,6 +32,14 @@ export interface TaskFailure {
   readonly stderrTail: string;
 }
 
+/** What a task had begun failed after its result was sent. */
+export interface LateFailure {
+  readonly runId: string;
+  readonly task: number;
+  readonly message: string;
+  readonly stack: string;
+}
+
 /** What one node did of the run. */
 export interface NodeShare {
   readonly shape: Shape;
@@ -38,6 +47,8 @@ export interface NodeShare {
   chunks: number;
   /** The largest resident memory seen of each host process, by its process id. */
   readonly hostRss: Map<number, number>;
+  /** Process ids of those that died or were killed over its tasks. */
+  readonly hostsLost: Set<number>;
   throttledMsAtStart: number;
   throttledMs: number;
 }
@@ -62,12 +73,19 @@ export class Accounting {
   taskRetries = 0;
   lostAttempts = 0;
   fenced = 0;
+  lateFailures = 0;
   stallMs = 0;
   readonly nodes = new Map<string, NodeShare>();
 
   get peakRssBytes(): number {
     let sum = 0;
     for (const { hostRss } of this.nodes.values()) for (const bytes of hostRss.values()) sum += bytes;
+    return sum;
+  }
+
+  get hostRestarts(): number {
+    let sum = 0;
+    for (const { hostsLost } of this.nodes.values()) sum += hostsLost.size;
     return sum;
   }
 
@@ -82,8 +100,10 @@ export class RunRecord {
   readonly id: string;
   readonly request: RunRequest;
   readonly submittedAt: number;
-  readonly results = new ResultStore();
+  readonly results: ResultStore;
+  readonly inputs: RunInputs | undefined;
   readonly failures: TaskFailure[] = [];
+  readonly late: LateFailure[] = [];
   readonly accounting = new Accounting();
   state: RunState = 'waiting';
   reason = '';
@@ -95,7 +115,9 @@ export class RunRecord {
   #wallMs: number | undefined;
   readonly #listeners = new Set<() => void>();
 
-  constructor(id: string, request: RunRequest, now: number) {
+  constructor(id: string, request: RunRequest, now: number, results: ResultStore, inputs?: RunInputs) {
+    this.results = results;
+    this.inputs = inputs;
     this.id = id;
     this.request = request;
     this.submittedAt = now;
@@ -117,10 +139,16 @@ export class RunRecord {
     this.finalCounts = counts;
     this.endedAt = Date.now();
     this.#wallMs = performance.now() - this.#began;
+    this.inputs?.drop();
   }
 
   noteFailure(failure: TaskFailure): void {
     if (this.failures.length < limits.failuresPerRunMax) this.failures.push(failure);
+  }
+
+  noteLate(failure: LateFailure): void {
+    this.accounting.lateFailures++;
+    if (this.late.length < limits.lateFailuresPerRunMax) this.late.push(failure);
   }
 
   /** Calls back at every change, until the returned function is called. */

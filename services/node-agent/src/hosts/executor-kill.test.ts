@@ -7,6 +7,7 @@ import { Executor } from './executor.ts';
 import type { Loss, Outcome } from './work.ts';
 
 const FOREVER_MS = 60_000;
+const hostLimits = { tasksMax: 1_000_000, memoryBytesMax: 2 ** 30 };
 let executor: Executor;
 let outcomes: Outcome[];
 
@@ -17,7 +18,7 @@ function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, taskTime
   executor.open({ runId, workload: 'synthetic', params, shape, taskTimeoutMs });
 }
 const assign = (attemptId: number, runId: string, from: number, to: number): void =>
-  executor.assign({ attemptId, runId, from, to, attempt: 1 });
+  executor.assign({ attemptId, runId, from, to, attempt: 1, inputs: new Uint8Array(0) });
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (const giveUpAt = performance.now() + 8_000; !condition(); await sleep(5)) {
@@ -41,7 +42,15 @@ function lossOf(attemptId: number): Loss {
 beforeEach(async () => {
   outcomes = [];
   const report = (outcome: Outcome): void => void outcomes.push(outcome);
-  executor = new Executor({ cores: 1, prestart: 1, report, takeAgentStall: () => 0, throttledMs: () => 0 });
+  executor = new Executor({
+    cores: 1,
+    prestart: 1,
+    hostLimits,
+    report,
+    reportLate: () => {},
+    takeAgentStall: () => 0,
+    throttledMs: () => 0,
+  });
   await executor.pool.workloads();
 });
 

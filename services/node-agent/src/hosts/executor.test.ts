@@ -8,6 +8,7 @@ import type { Outcome, RunOrder } from './work.ts';
 type Ended = Outcome & { readonly at: number };
 const wide = (processes: number) => ({ processes, threads: 1, concurrency: 1 });
 
+const hostLimits = { tasksMax: 1_000_000, memoryBytesMax: 2 ** 30 };
 let executor: Executor;
 let ends: Ended[];
 
@@ -20,7 +21,8 @@ function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, processe
 
 /** One task in each attempt. */
 const assign = (runId: string, ...attempts: number[]): void => {
-  for (const id of attempts) executor.assign({ attemptId: id, runId, from: id, to: id + 1, attempt: 1 });
+  for (const id of attempts)
+    executor.assign({ attemptId: id, runId, from: id, to: id + 1, attempt: 1, inputs: new Uint8Array(0) });
 };
 
 async function until(condition: () => boolean, what: string): Promise<void> {
@@ -45,7 +47,15 @@ beforeEach(async () => {
   const report = (outcome: Outcome): void => {
     if (outcome.end.kind !== 'open') ends.push({ ...outcome, at: performance.now() });
   };
-  executor = new Executor({ cores: 2, prestart: 2, report, takeAgentStall: () => 0, throttledMs: () => 0 });
+  executor = new Executor({
+    cores: 2,
+    prestart: 2,
+    hostLimits,
+    report,
+    reportLate: () => {},
+    takeAgentStall: () => 0,
+    throttledMs: () => 0,
+  });
   await executor.pool.workloads();
 });
 

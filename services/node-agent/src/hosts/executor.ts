@@ -6,22 +6,17 @@
  * - X2: a run never has more chunks at work than its shape has lanes (a host may hold one more, to begin without a
  *   pause), and runs together never more threads at work than the node has cores; a run alone may have as many as it
  *   asked for.
- * - X3: an order to stop is obeyed within `STOP_GRACE_MS` and the time of a kill, whatever the task does.
+ * - X3: an order to stop is obeyed within `stopGraceMs` and the time of a kill, whatever the task does.
  */
-import type { HostNews } from '../worker/messages.ts';
+import { type HostLimits, limits } from '../limits.ts';
+import type { HostNews, LateFailure } from '../worker/messages.ts';
 import { bareNews } from '../worker/messages.ts';
 import type { Host, HostDeath } from './host.ts';
 import { HostPool } from './host-pool.ts';
 import type { Assignment, Loss, Outcome, OutcomeEnd, RunOrder } from './work.ts';
 
-const STOP_GRACE_MS = 200;
-const WATCH_MS = 50;
-/** Runs whose chunks are shorter get one chunk a host ahead of time: the way of an order would show. */
-const AHEAD_CHUNK_MS_MAX = 100;
-/** How much the newest chunk counts in a run's mean chunk time. */
+/** How much the newest chunk counts in a run's mean. */
 const CHUNK_MS_WEIGHT = 0.3;
-/** News of a task's start may be on its way this long before its host counts as silent. */
-const SILENCE_SLACK_MS = 250;
 
 interface OpenRun {
   readonly order: RunOrder;
@@ -30,7 +25,7 @@ interface OpenRun {
   readonly hosts: Map<Host, number>;
   /** Chunks given to hosts. */
   active: number;
-  /** Mean time from giving a chunk to its end; 0 while unknown. */
+  /** Mean time that a lane spends on a chunk; 0 while unknown. */
   chunkMs: number;
 }
 
@@ -41,6 +36,8 @@ interface Held {
   host: Host | undefined;
   startedAt: number;
   newsAt: number;
+  /** What its lane spent on it so far. */
+  laneMs: number;
   /** Where in its host it is worked on; undefined until it has spoken. */
   thread: number | undefined;
   reported: number;
@@ -62,11 +59,14 @@ export class Executor {
   /** Held attempts without a host, oldest first. */
   #queue: Held[] = [];
   readonly #watch: NodeJS.Timeout;
+  #memoryCheckedAt = 0;
 
   constructor(options: {
     cores: number;
     prestart: number;
+    hostLimits: HostLimits;
     report: (outcome: Outcome) => void;
+    reportLate: (late: LateFailure) => void;
     /** The longest block of the agent's own event loop since last asked, in ms. */
     takeAgentStall: () => number;
     /** How long the cgroup has held this node back since it started. */
@@ -76,11 +76,12 @@ export class Executor {
     this.#report = options.report;
     this.#takeAgentStall = options.takeAgentStall;
     this.#throttledMs = options.throttledMs;
-    this.#pool = new HostPool(options.prestart, {
+    this.#pool = new HostPool(options.prestart, options.hostLimits, {
+      late: options.reportLate,
       news: (host, news, stallMs) => this.#onNews(host, news, stallMs),
       death: (host, death) => this.#onDeath(host, death),
     });
-    this.#watch = setInterval(() => this.#enforce(), WATCH_MS);
+    this.#watch = setInterval(() => this.#enforce(), limits.watchMs);
   }
 
   get hosts(): number {
@@ -113,6 +114,7 @@ export class Executor {
       host: undefined,
       startedAt: 0,
       newsAt: 0,
+      laneMs: 0,
       thread: undefined,
       reported: assignment.from,
       killAt: Number.POSITIVE_INFINITY,
@@ -129,7 +131,7 @@ export class Executor {
     const held = this.#held.get(attemptId);
     if (held === undefined) return;
     if (held.host === undefined) return this.#end(held, { kind: 'stopped' });
-    held.killAt = Math.min(held.killAt, performance.now() + STOP_GRACE_MS);
+    held.killAt = Math.min(held.killAt, performance.now() + limits.stopGraceMs);
     held.host.cancel(attemptId);
   }
 
@@ -149,8 +151,14 @@ export class Executor {
     for (const runId of this.#runs.keys()) this.close(runId);
     for (const host of busy) {
       host?.attempts.clear();
-      host?.kill();
+      host?.kill('order');
     }
+  }
+
+  /** Lets go of what no host has begun; with `all` of what is at work too. Each is answered as stopped. */
+  handBack(all: boolean): void {
+    for (const held of [...this.#queue]) this.#end(held, { kind: 'stopped' });
+    if (all) for (const attemptId of [...this.#held.keys()]) this.cancel(attemptId);
   }
 
   shutDown(): void {
@@ -200,7 +208,7 @@ export class Executor {
     let best: Host | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [host, chunks] of run.hosts) {
-      if (!host.killed && chunks < least) [best, least] = [host, chunks];
+      if (host.usable && chunks < least) [best, least] = [host, chunks];
     }
     if (best !== undefined && (least === 0 || run.hosts.size >= processes)) return best;
     return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
@@ -212,6 +220,7 @@ export class Executor {
     if (held === undefined || held.host !== host) return;
     held.newsAt = performance.now();
     held.reported = news.to;
+    held.laneMs += news.laneMs;
     held.thread = news.thread;
     const end = this.#endOf(held, news);
     // A chunk's "now starting this task" is for the agent only.
@@ -250,13 +259,12 @@ export class Executor {
       this.#queue = this.#queue.filter((other) => other !== held);
     } else {
       host.attempts.delete(assignment.attemptId);
-      host.idleSince = performance.now();
       run.active--;
       const chunks = run.hosts.get(host);
       if (chunks !== undefined) run.hosts.set(host, chunks - 1);
-      const tookMs = performance.now() - held.startedAt;
-      run.chunkMs = run.chunkMs === 0 ? tookMs : run.chunkMs + CHUNK_MS_WEIGHT * (tookMs - run.chunkMs);
+      run.chunkMs = run.chunkMs === 0 ? held.laneMs : run.chunkMs + CHUNK_MS_WEIGHT * (held.laneMs - run.chunkMs);
     }
+    if (host !== undefined) this.#pool.rest(host);
     this.#fill();
   }
 
@@ -292,16 +300,19 @@ export class Executor {
     });
   }
 
-  /** Kills hosts whose attempts do not stop when told to, or whose task is past its time without a word (X3). */
+  /** Kills hosts whose attempts do not stop when told to, whose task is past its time without a word, or that grew (X3). */
   #enforce(): void {
     const now = performance.now();
-    for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill();
+    for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill('order');
     for (const held of this.#lastToSpeak().values()) {
       const { taskTimeoutMs } = held.run.order;
-      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + SILENCE_SLACK_MS) continue;
+      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + limits.silenceSlackMs) continue;
       held.timedOut = true;
-      held.host!.kill();
+      held.host!.kill('order');
     }
+    if (now - this.#memoryCheckedAt < limits.memoryWatchMs) return;
+    this.#memoryCheckedAt = now;
+    this.#pool.checkMemory();
   }
 
   /**
@@ -311,7 +322,7 @@ export class Executor {
   #lastToSpeak(): Map<string, Held> {
     const last = new Map<string, Held>();
     for (const held of this.#held.values()) {
-      if (held.host === undefined || held.host.killed || held.thread === undefined) continue;
+      if (held.host === undefined || held.host.killedFor !== undefined || held.thread === undefined) continue;
       const thread = `${held.host.pid}/${held.thread}`;
       const other = last.get(thread);
       if (other === undefined || held.newsAt > other.newsAt) last.set(thread, held);
@@ -329,7 +340,8 @@ function closedRun(runId: string): OpenRun {
 
 /** Chunks that hosts may hold beyond the run's lanes. None where a silent host is killed: a waiting chunk is silent. */
 function aheadOf({ order, hosts, chunkMs }: OpenRun): number {
-  return order.taskTimeoutMs === 0 && chunkMs > 0 && chunkMs < AHEAD_CHUNK_MS_MAX ? hosts.size : 0;
+  if (order.taskTimeoutMs > 0 || chunkMs === 0 || chunkMs >= limits.aheadChunkMsMax) return 0;
+  return hosts.size * Math.min(limits.aheadChunksMax, Math.ceil(limits.aheadMs / chunkMs));
 }
 
 /** What a host's death means for one of the attempts it held. */
@@ -341,9 +353,15 @@ function causeOf(held: Held, host: Host, death: HostDeath): OutcomeEnd {
     return { kind: 'lost', loss: { code: 'TASK_TIMED_OUT', message, ...facts, culprit: held.reported } };
   }
   // Killed for another attempt's sake: what is left of this one is as good as new.
-  if (held.killAt < Number.POSITIVE_INFINITY || host.killed) return { kind: 'stopped' };
+  if (held.killAt < Number.POSITIVE_INFINITY || host.killedFor === 'order') return { kind: 'stopped' };
+  if (host.killedFor === 'memory') {
+    const message = `its host process was killed for using ${mebibytes(rssBytes)}; the limit is --host-memory`;
+    return { kind: 'lost', loss: { code: 'MEMORY_EXCEEDED', message, ...facts, culprit: undefined } };
+  }
   const how = signal === null ? `exited with code ${exit}` : `was killed by ${signal}`;
   const message = `the host process ${how} while working on it`;
   const loss: Loss = { code: 'HOST_DIED', message, ...facts, culprit: undefined };
   return { kind: 'lost', loss };
 }
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

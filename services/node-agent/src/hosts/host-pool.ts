@@ -1,24 +1,23 @@
-/** The node's host processes: started ahead of need, reused by later runs, ended when idle for long. */
+/** The node's host processes: started ahead of need, reused by later runs, replaced when worn, ended when idle for long. */
+import { type HostLimits, limits } from '../limits.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
 import { Host, type HostDeath, type HostEvents } from './host.ts';
 
-const IDLE_MS_MAX = 60_000;
 const SWEEP_MS = 10_000;
-/** With so many hosts, runs begin to share them. */
-const HOSTS_MAX_FACTOR = 4;
-const HOSTS_MAX_LEAST = 8;
 
 export class HostPool {
   readonly #hosts = new Set<Host>();
   readonly #events: HostEvents;
   readonly #prestarted: number;
+  readonly #limits: HostLimits;
   readonly #sweep: NodeJS.Timeout;
   #closing = false;
 
   /** @param prestarted single-threaded hosts to keep ready, whatever happens to them */
-  constructor(prestarted: number, events: HostEvents) {
+  constructor(prestarted: number, hostLimits: HostLimits, events: HostEvents) {
     this.#prestarted = prestarted;
-    this.#events = { news: events.news, death: (host, death) => this.#buried(host, death, events) };
+    this.#limits = hostLimits;
+    this.#events = { ...events, death: (host, death) => this.#buried(host, death, events) };
     for (let i = 0; i < prestarted; i++) this.#start(1, 1);
     this.#sweep = setInterval(() => this.#endIdle(), SWEEP_MS);
     this.#sweep.unref();
@@ -40,13 +39,28 @@ export class HostPool {
     for (const host of this.#hosts) {
       // Single-threaded hosts put no bound on concurrency, so one make serves all.
       const fits = host.threads === threads && (threads === 1 || host.concurrency === concurrency);
-      if (!fits || host.killed || taken.has(host)) continue;
+      if (!fits || !host.usable || taken.has(host)) continue;
       if (best === undefined || host.attempts.size < best.attempts.size) best = host;
     }
     // An idle one if there is: in a shared one, what kills one run's tasks would take another's with them.
-    const crowded = this.#hosts.size >= Math.max(HOSTS_MAX_LEAST, HOSTS_MAX_FACTOR * this.#prestarted);
+    const crowded = this.#hosts.size >= Math.max(limits.hostsLeast, limits.hostsPerCoreMax * this.#prestarted);
     if (best !== undefined && (best.attempts.size === 0 || crowded)) return best;
     return this.#start(threads, concurrency);
+  }
+
+  /** To be called when the host has ended a chunk: a worn one is given no more, and ends once it is idle. */
+  rest(host: Host): void {
+    host.idleSince = performance.now();
+    if (host.worn && host.usable) {
+      host.retiring = true;
+      // Before it goes, so that nobody waits for the start of its successor.
+      if (!this.#closing && this.#singles() < this.#prestarted) this.#start(1, 1);
+    }
+    if (host.retiring && host.attempts.size === 0) host.kill('order');
+  }
+
+  checkMemory(): void {
+    for (const host of this.#hosts) if (host.attempts.size > 0) host.checkMemory();
   }
 
   closeRun(runId: string): void {
@@ -57,11 +71,11 @@ export class HostPool {
   end(): void {
     this.#closing = true;
     clearInterval(this.#sweep);
-    for (const host of this.#hosts) host.kill();
+    for (const host of this.#hosts) host.kill('order');
   }
 
   #start(threads: number, concurrency: number): Host {
-    const host = new Host(threads, concurrency, this.#events);
+    const host = new Host(threads, concurrency, this.#limits, this.#events);
     this.#hosts.add(host);
     return host;
   }
@@ -74,16 +88,16 @@ export class HostPool {
   }
 
   #singles(): number {
-    return [...this.#hosts].filter((host) => host.threads === 1).length;
+    return [...this.#hosts].filter((host) => host.threads === 1 && host.usable).length;
   }
 
   #endIdle(): void {
     const now = performance.now();
     let singles = this.#singles();
     for (const host of this.#hosts) {
-      if (host.attempts.size > 0 || now - host.idleSince < IDLE_MS_MAX) continue;
+      if (host.attempts.size > 0 || now - host.idleSince < limits.hostIdleMsMax) continue;
       if (host.threads === 1 && singles-- <= this.#prestarted) continue;
-      host.kill();
+      host.kill('order');
     }
   }
 }

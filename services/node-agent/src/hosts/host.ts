@@ -3,14 +3,25 @@
  * node whose cores are all busy still answers its coordinator, and it dies with the agent, however the agent dies.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { FromHost, HostChunk, HostNews, HostRun, ToHost, WorkloadCard } from '../worker/messages.ts';
+import { type HostLimits, limits } from '../limits.ts';
+import type {
+  FromHost,
+  HostChunk,
+  HostNews,
+  HostOrder,
+  HostRun,
+  LateFailure,
+  ToHost,
+  WorkloadCard,
+} from '../worker/messages.ts';
 
 const HOST_MAIN = fileURLToPath(new URL('../worker/host-main.ts', import.meta.url));
 const NICENESS = 5;
-const TAIL_BYTES_MAX = 4096;
+/** V8 grows no heap beyond this unless told to. */
+const HEAP_DEFAULT_BYTES = 4 * 2 ** 30;
 
 export interface HostDeath {
   readonly exit: number | null;
@@ -21,8 +32,12 @@ export interface HostDeath {
 
 export interface HostEvents {
   readonly news: (host: Host, news: HostNews, stallMs: number) => void;
+  readonly late: (late: LateFailure) => void;
   readonly death: (host: Host, death: HostDeath) => void;
 }
+
+/** Why we killed it: because its work was to stop, or because it took too much memory. */
+export type KillReason = 'order' | 'memory';
 
 export class Host {
   readonly threads: number;
@@ -31,58 +46,96 @@ export class Host {
   /** Attempts it holds. */
   readonly attempts = new Set<number>();
   wasReady = false;
-  /** By us: its death is nobody's fault. */
-  killed = false;
+  killedFor: KillReason | undefined;
+  /** It is given nothing more, and ends when it has nothing left. */
+  retiring = false;
+  /** As last seen. */
   rssBytes = 0;
   idleSince = performance.now();
+  readonly #limits: HostLimits;
   readonly #child: ChildProcess;
   readonly #opened = new Set<string>();
+  #orders: HostOrder[] = [];
+  #tasksDone = 0;
   #stderrTail = '';
 
-  constructor(threads: number, concurrency: number, events: HostEvents) {
+  constructor(threads: number, concurrency: number, hostLimits: HostLimits, events: HostEvents) {
     this.threads = threads;
     this.concurrency = concurrency;
+    this.#limits = hostLimits;
     this.#child = fork(HOST_MAIN, [String(threads), String(concurrency)], {
       serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      ...dyingWithParent(),
+      // Nobody reads its stdout: a task that prints without end costs the agent nothing.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      ...commandFor(hostLimits),
     });
     const { pid } = this.#child;
     if (pid !== undefined) lowerPriority(pid);
     const ready = Promise.withResolvers<readonly WorkloadCard[]>();
     ready.promise.catch(() => {});
     this.ready = ready.promise;
-    // Read and dropped: a task that prints without end must not block on a full pipe, nor fill our memory.
-    this.#child.stdout!.resume();
-    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderrTail = (this.#stderrTail + text).slice(-TAIL_BYTES_MAX);
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderrTail = (this.#stderrTail + text).slice(-limits.stderrTailBytes);
     });
     this.#child.on('message', (message: FromHost) => {
-      if (message.kind === 'ready') {
-        this.wasReady = true;
-        ready.resolve(message.workloads);
-        return;
+      switch (message.kind) {
+        case 'ready':
+          this.wasReady = true;
+          return ready.resolve(message.workloads);
+        case 'late':
+          return events.late(message.late);
+        case 'news':
+          this.rssBytes = message.rssBytes;
+          for (const news of message.news) {
+            this.#tasksDone += news.to - news.from;
+            events.news(this, news, message.stallMs);
+          }
+          return;
       }
-      this.rssBytes = message.rssBytes;
-      events.news(this, message.news, message.stallMs);
     });
     let exit: { code: number | null; signal: NodeJS.Signals | null } = { code: null, signal: null };
-    this.#child.on('error', (error) => {
-      this.#stderrTail += error.message;
-    });
-    this.#child.on('exit', (code, signal) => {
-      exit = { code, signal };
-    });
-    // Not 'exit': what the process said last is still in the pipe then.
-    this.#child.on('close', () => {
+    let dead = false;
+    const died = (): void => {
+      if (dead) return;
+      dead = true;
       ready.reject(new Error(`a host process did not start: ${this.#stderrTail.trim() || `exit ${exit.code}`}`));
       const { rssBytes } = this;
       events.death(this, { exit: exit.code, signal: exit.signal, rssBytes, stderrTail: this.#stderrTail });
+    };
+    this.#child.on('error', (error) => {
+      this.#stderrTail += error.message;
+      // It never was a process: nothing more will come of it.
+      if (this.#child.pid === undefined) setImmediate(died);
     });
+    // What the process said last is still in the pipe when it exits. But a process that it started may hold that open.
+    this.#child.on('exit', (code, signal) => {
+      exit = { code, signal };
+      setTimeout(died, limits.lastWordsMs);
+    });
+    this.#child.on('close', died);
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Whether it may be given more. */
+  get usable(): boolean {
+    return this.killedFor === undefined && !this.retiring;
+  }
+
+  /** It has done its part, or has grown: a fresh one should take its place. */
+  get worn(): boolean {
+    const { tasksMax, memoryBytesMax } = this.#limits;
+    return this.#tasksDone >= tasksMax || this.rssBytes >= memoryBytesMax * this.threads * limits.recycleMemoryPart;
+  }
+
+  /** Looks at its memory; one that takes too much is killed, whatever it is doing. */
+  checkMemory(): void {
+    const bytes = residentBytes(this.pid);
+    if (bytes === undefined || this.killedFor !== undefined) return;
+    this.rssBytes = bytes;
+    if (bytes > this.#limits.memoryBytesMax * this.threads) this.kill('memory');
   }
 
   give(run: HostRun, chunk: HostChunk): void {
@@ -103,26 +156,47 @@ export class Host {
   }
 
   /** At once, whatever it is doing. Its death is told like any other. */
-  kill(): void {
-    this.killed = true;
+  kill(reason: KillReason): void {
+    this.killedFor ??= reason;
     this.#child.kill('SIGKILL');
   }
 
-  #send(message: ToHost): void {
-    // A host that has just died takes no more messages; its death event says what became of its chunks.
-    if (this.#child.connected) this.#child.send(message, () => {});
+  /** What is ordered in one turn goes out together. */
+  #send(order: HostOrder): void {
+    if (this.#orders.push(order) > 1) return;
+    queueMicrotask(() => {
+      const orders: ToHost = this.#orders;
+      this.#orders = [];
+      // A host that has just died takes no more messages; its death event says what became of its chunks.
+      if (this.#child.connected) this.#child.send(orders, () => {});
+    });
   }
 }
 
-/** Linux can tie a process's life to its parent's, even where the parent is killed and the child is in a tight loop. */
-function dyingWithParent(): { execPath?: string; execArgv?: string[] } {
+/**
+ * Linux can tie a process's life to its parent's, even where the parent is killed and the child is in a tight loop.
+ * A heap that could outgrow the memory limit is told to stay below it, so that V8 says what it died of.
+ */
+function commandFor({ memoryBytesMax }: HostLimits): { execPath?: string; execArgv: string[] } {
+  const heapMiB = Math.floor(memoryBytesMax / 2 ** 20);
+  const node = memoryBytesMax < HEAP_DEFAULT_BYTES ? [`--max-old-space-size=${heapMiB}`] : [];
   const setpriv = '/usr/bin/setpriv';
   try {
     accessSync(setpriv, constants.X_OK);
   } catch {
-    return {};
+    return { execArgv: node };
   }
-  return { execPath: setpriv, execArgv: ['--pdeathsig', 'KILL', '--', process.execPath] };
+  return { execPath: setpriv, execArgv: ['--pdeathsig', 'KILL', '--', process.execPath, ...node] };
+}
+
+/** Of a process, as Linux tells it; undefined where it is gone, or elsewhere. */
+function residentBytes(pid: number): number | undefined {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
 }
 
 function lowerPriority(pid: number): void {

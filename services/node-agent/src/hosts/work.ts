@@ -16,6 +16,8 @@ export interface Assignment {
   readonly from: number;
   readonly to: number;
   readonly attempt: number;
+  /** A pack of the tasks' inputs; empty where the run has none. */
+  readonly inputs: Uint8Array;
 }
 
 export interface Failure {
@@ -41,7 +43,7 @@ export interface Timing {
 }
 
 export interface Loss {
-  readonly code: 'HOST_DIED' | 'TASK_TIMED_OUT' | 'THREAD_DIED';
+  readonly code: 'HOST_DIED' | 'MEMORY_EXCEEDED' | 'TASK_TIMED_OUT' | 'THREAD_DIED';
   readonly message: string;
   readonly exit: number | undefined;
   readonly signal: string;

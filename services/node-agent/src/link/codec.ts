@@ -9,6 +9,7 @@ import type {
 import { protocol } from '@regatta/proto/version';
 import type { Parameter, Workload } from '@regatta/proto/workload';
 import type { Assignment, Loss, Outcome, RunOrder } from '../hosts/work.ts';
+import type { LimitView } from '../limits.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
 
@@ -17,13 +18,14 @@ const instance = randomUUID();
 const KIND = { cpu: 1, io: 2 } as const;
 
 export interface Introduction {
+  readonly limits: readonly LimitView[];
   readonly nodeId: string;
   readonly machine: Machine;
   readonly workloads: readonly WorkloadCard[];
   readonly version: string;
 }
 
-export function helloOf({ nodeId, machine, workloads, version }: Introduction): Hello {
+export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction): Hello {
   return {
     protocolMin: protocol.min,
     protocolMax: protocol.max,
@@ -34,6 +36,7 @@ export function helloOf({ nodeId, machine, workloads, version }: Introduction): 
     version,
     pid: process.pid,
     instance,
+    limits: [...limits],
   };
 }
 
@@ -62,12 +65,13 @@ export function runOrderOf(wire: WireRunOrder): RunOrder {
   };
 }
 
-export const assignmentOf = ({ attemptId, runId, from, to, attempt }: WireAssignment): Assignment => ({
+export const assignmentOf = ({ attemptId, runId, from, to, attempt, inputs }: WireAssignment): Assignment => ({
   attemptId,
   runId,
   from,
   to,
   attempt,
+  inputs,
 });
 
 export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {

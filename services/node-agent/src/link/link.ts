@@ -20,13 +20,15 @@ import {
 import type { Logger } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome } from '../hosts/work.ts';
+import { limits } from '../limits.ts';
+import type { LateFailure } from '../worker/messages.ts';
 import { Backoff } from './backoff.ts';
 import { assignmentOf, helloOf, type Introduction, runOrderOf, wireOutcomeOf } from './codec.ts';
 
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
-const REPORT_BYTES_MAX = 1_048_576;
-const MESSAGE_BYTES_MAX = 64 * 1_048_576;
+/** Late failures that wait to be told; beyond it they are dropped: a task that sheds them without end is no news. */
+const LATE_MAX = 1_000;
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 
@@ -59,16 +61,18 @@ export class Link {
   readonly #closing = new AbortController();
   #stream: Stream | undefined;
   #outbox: Outcome[] = [];
+  #late: LateFailure[] = [];
   #full = false;
   #flushPlanned = false;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   /** What was last said of a failure to connect: said once, not at every try. */
   #complaint = '';
 
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#client = new NodeLinkServiceClient(options.address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-      'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_receive_message_length': limits.messageBytesMax,
+      'grpc.max_send_message_length': limits.messageBytesMax,
       // The wait between tries is ours: gRPC's own grows to minutes.
       'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
       'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
@@ -84,6 +88,7 @@ export class Link {
       const { complaint, code } = await this.#connectOnce();
       this.#options.executor.reset();
       this.#outbox = [];
+      this.#late = [];
       if (code === 'PROTOCOL_VERSION') throw new RegattaError(code, complaint);
       if (this.#closing.signal.aborted) return;
       if (complaint !== this.#complaint) this.#options.log.warn(complaint);
@@ -100,13 +105,27 @@ export class Link {
 
   report(outcome: Outcome): void {
     this.#outbox.push(outcome);
+    this.#planFlush();
+  }
+
+  reportLate(late: LateFailure): void {
+    if (this.#late.length >= LATE_MAX) return;
+    this.#late.push(late);
+    this.#planFlush();
+  }
+
+  #planFlush(): void {
     if (this.#flushPlanned || this.#full) return;
     this.#flushPlanned = true;
-    // By the end of this turn of the loop, all news that came in with it is in one frame.
-    setImmediate(() => {
+    const flush = (): void => {
       this.#flushPlanned = false;
+      this.#flushedAt = performance.now();
       this.#flush();
-    });
+    };
+    // At once after a pause; but a frame for each of many short chunks would be most of their cost.
+    const waitMs = this.#flushedAt + limits.reportGatherMs - performance.now();
+    if (waitMs <= 0) setImmediate(flush);
+    else setTimeout(flush, waitMs);
   }
 
   /** One connection, from hello to its end. Resolves with why it ended. */
@@ -165,17 +184,23 @@ export class Link {
   #flush(): void {
     const stream = this.#stream;
     if (stream === undefined) return;
-    while (this.#outbox.length > 0 && !this.#full) {
+    while (this.#outbox.length + this.#late.length > 0 && !this.#full) {
       let bytes = 0;
       let count = 0;
-      while (count < this.#outbox.length && (count === 0 || bytes < REPORT_BYTES_MAX)) {
-        bytes += this.#outbox[count++]!.results.byteLength;
+      while (count < this.#outbox.length && (count === 0 || bytes < limits.reportBytes)) {
+        bytes += sizeOf(this.#outbox[count++]!);
       }
       const { nodeId } = this.#options.introduction;
       const outcomes = this.#outbox.splice(0, count).map((outcome) => wireOutcomeOf(outcome, nodeId));
-      this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes } } });
+      this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes, late: this.#late.splice(0) } } });
     }
   }
+}
+
+function sizeOf({ results, timing, failures }: Outcome): number {
+  let bytes = results.byteLength + timing.wallUs.byteLength + timing.cpuUs.byteLength;
+  for (const { message, stack } of failures) bytes += message.length + stack.length;
+  return bytes;
 }
 
 /** Tells the coordinator that we live, and notices when it does not answer (K2). */
@@ -210,11 +235,12 @@ class Heartbeat {
   }
 }
 
-function obey(executor: Executor, { open, assign, cancel, close }: Work): void {
+function obey(executor: Executor, { open, assign, cancel, close, drain }: Work): void {
   for (const order of open) executor.open(runOrderOf(order));
   for (const assignment of assign) executor.assign(assignmentOf(assignment));
   for (const attemptId of cancel) executor.cancel(attemptId);
   for (const runId of close) executor.close(runId);
+  if (drain !== undefined) executor.handBack(drain.handBack);
 }
 
 function explainEnd(address: string, error: ServiceError | undefined): string {

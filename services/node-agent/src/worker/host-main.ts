@@ -9,7 +9,17 @@ import { setFlagsFromString } from 'node:v8';
 import { messageOf, stackOf } from '@regatta/kernel';
 import { inlineLanes } from './inline-lanes.ts';
 import type { Lanes, Outlet } from './lanes.ts';
-import { bareNews, type FromHost, type HostChunk, type HostNews, type HostRun, type ToHost } from './messages.ts';
+import { catchLateFailures } from './late.ts';
+import { limits } from './limits.ts';
+import {
+  bareNews,
+  type FromHost,
+  type HostChunk,
+  type HostNews,
+  type HostOrder,
+  type HostRun,
+  type ToHost,
+} from './messages.ts';
 import { Stall } from './stall.ts';
 import { cards, findWorkload } from './workload-table.ts';
 
@@ -23,6 +33,7 @@ interface OpenRun {
 // docs/adr/0007.
 setFlagsFromString('--max-maglev-inlined-bytecode-size=0');
 
+const OPEN = { kind: 'open' } as const;
 const [threads, concurrency] = process.argv.slice(2).map(Number) as [number, number];
 const stall = new Stall();
 const runs = new Map<string, OpenRun>();
@@ -36,10 +47,36 @@ const send = (message: FromHost): void => {
 /** What a pipe surely takes at once. */
 const AT_ONCE_BYTES = 16_384;
 let onTheirWay: Promise<void>[] = [];
+let gathered: HostNews[] = [];
+let sentAt = 0;
+let gathering: NodeJS.Timeout | undefined;
+const rss = { bytes: 0, readAt: Number.NEGATIVE_INFINITY };
 
+/**
+ * Sends news at once, but for the ends of chunks so short that the messages would be most of their cost. A task that
+ * blocks or kills this process then holds back, or takes with it, the work of `gatherMs` at most.
+ */
 function emit(news: HostNews): void {
-  const message = { kind: 'news', news, rssBytes: process.memoryUsage.rss(), stallMs: stall.take() } as const;
-  if (news.results.byteLength <= AT_ONCE_BYTES || !process.connected) return send(message);
+  gathered.push(news);
+  const short = news.end.kind === 'completed' && news.results.byteLength <= AT_ONCE_BYTES;
+  const waitMs = sentAt + limits.gatherMs - performance.now();
+  if (!short || waitMs <= 0) return sendGathered();
+  gathering ??= setTimeout(sendGathered, waitMs);
+}
+
+function sendGathered(): void {
+  clearTimeout(gathering);
+  gathering = undefined;
+  const news = gathered;
+  gathered = [];
+  sentAt = performance.now();
+  if (sentAt - rss.readAt >= limits.rssReadMs) {
+    rss.bytes = process.memoryUsage.rss();
+    rss.readAt = sentAt;
+  }
+  const message = { kind: 'news', news, rssBytes: rss.bytes, stallMs: stall.take() } as const;
+  const bytes = news.reduce((sum, { results }) => sum + results.byteLength, 0);
+  if (bytes <= AT_ONCE_BYTES || !process.connected) return send(message);
   const sent = new Promise<void>((resolve) => process.send!(message, () => resolve()));
   onTheirWay.push(sent);
   void sent.then(() => {
@@ -47,28 +84,38 @@ function emit(news: HostNews): void {
   });
 }
 
-const outlet: Outlet = { emit, flushed: () => onTheirWay[0] };
+const outlet: Outlet = {
+  emit,
+  emitLate: (late) => send({ kind: 'late', late }),
+  flushed: () => onTheirWay[0],
+};
+
+catchLateFailures();
 
 const lanes: Lanes =
-  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, emit) : inlineLanes(stall, outlet);
+  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, outlet) : inlineLanes(stall, outlet);
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', (message: ToHost) => {
-  switch (message.kind) {
+process.on('message', (orders: ToHost) => {
+  for (const order of orders) obey(order);
+});
+
+function obey(order: HostOrder): void {
+  switch (order.kind) {
     case 'open':
-      runs.set(message.run.runId, { run: message.run, shared: undefined });
+      runs.set(order.run.runId, { run: order.run, shared: undefined });
       return;
     case 'chunk':
-      void work(message.chunk);
+      void work(order.chunk);
       return;
     case 'cancel':
-      attempts.get(message.attemptId)?.abort();
+      attempts.get(order.attemptId)?.abort();
       return;
     case 'close':
-      runs.delete(message.runId);
+      runs.delete(order.runId);
       return;
   }
-});
+}
 
 async function work(chunk: HostChunk): Promise<void> {
   const cancel = new AbortController();
@@ -76,8 +123,10 @@ async function work(chunk: HostChunk): Promise<void> {
   try {
     const open = runs.get(chunk.runId);
     if (open === undefined) throw new Error(`run ${chunk.runId} is not open here`);
+    // What has a time limit says when it begins: a silent host is taken to hang.
+    if (open.shared === undefined && open.run.taskTimeoutMs > 0) emit(bareNews(chunk.attemptId, chunk.from, OPEN));
     const shared = sharedOf(open);
-    if ('thrown' in shared) emit(allFailed(chunk, shared.thrown));
+    if ('thrown' in shared) failAll(chunk, shared.thrown);
     else await lanes(open.run, shared.value, chunk, cancel.signal);
   } catch (thrown) {
     emit(bareNews(chunk.attemptId, chunk.from, { kind: 'lost', why: messageOf(thrown) }));
@@ -96,11 +145,21 @@ function sharedOf(open: OpenRun): { readonly value: unknown } | { readonly throw
 }
 
 /** The workload could not even begin: its shared data threw. Every task of the chunk failed by it. */
-function allFailed(chunk: HostChunk, thrown: unknown): HostNews {
-  const message = `its shared data could not be made: ${messageOf(thrown)}`;
-  const tasks = Array.from({ length: chunk.to - chunk.from }, (_, i) => chunk.from + i);
-  const failures = tasks.map((task) => ({ task, code: 'SHARED_THREW', message, stack: stackOf(thrown) }));
-  return bareNews(chunk.attemptId, chunk.from, { kind: 'completed' }, failures);
+function failAll(chunk: HostChunk, thrown: unknown): void {
+  const message = `its shared data could not be made: ${messageOf(thrown)}`.slice(0, limits.messageCharactersMax);
+  const stack = stackOf(thrown).slice(0, limits.stackCharactersMax);
+  for (let from = chunk.from; from < chunk.to; from += limits.failuresPerNewsMax) {
+    const to = Math.min(chunk.to, from + limits.failuresPerNewsMax);
+    const tasks = Array.from({ length: to - from }, (_, i) => from + i);
+    // The stack is everyone's: told once.
+    const failures = tasks.map((task) => ({
+      task,
+      code: 'SHARED_THREW',
+      message,
+      stack: task === chunk.from ? stack : '',
+    }));
+    emit(bareNews(chunk.attemptId, from, to === chunk.to ? { kind: 'completed' } : OPEN, failures));
+  }
 }
 
 stall.start();

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeValue, defineWorkload, type TaskContext, unpack } from '@regatta/workloads';
-import { newThread, workThrough } from './lane.ts';
+import { workThrough } from './lane.ts';
 import type { HostNews } from './messages.ts';
+import { Thread } from './thread.ts';
 
 type Task = (context: TaskContext<unknown>) => unknown;
 
@@ -19,12 +20,20 @@ async function work(task: Task, taskTimeoutMs: number, cancelled = new AbortCont
     combine: () => undefined,
   });
   const run = { runId: 'r', workload: 'sample', params: {}, concurrency: 1, taskTimeoutMs };
-  const chunk = { attemptId: 7, runId: 'r', from: 0, to: 5, attempt: 1 };
+  const chunk = { attemptId: 7, runId: 'r', from: 0, to: 5, attempt: 1, inputs: new Uint8Array(0) };
   const news: HostNews[] = [];
   const emit = (one: HostNews) => void news.push(one);
   await workThrough(
-    { workload, run, chunk, receivedAt: 0, shared: undefined, cancelled, outlet: { emit, flushed: () => undefined } },
-    newThread(),
+    {
+      workload,
+      run,
+      chunk,
+      receivedAt: 0,
+      shared: undefined,
+      cancelled,
+      outlet: { emit, emitLate: () => {}, flushed: () => undefined },
+    },
+    new Thread(),
   );
   const entries = news.flatMap((one) => unpack(one.results));
   const last = news.at(-1)!;

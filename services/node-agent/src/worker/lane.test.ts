@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeValue, defineWorkload, type TaskContext, unpack } from '@regatta/workloads';
-import { newThread, workThrough } from './lane.ts';
+import { workThrough } from './lane.ts';
 import type { HostNews } from './messages.ts';
+import { Thread } from './thread.ts';
 
 type Task = (context: TaskContext<unknown>) => unknown;
 /** Works through tasks [0, to) and checks that the news covers what was done once, in order, with one end, last. */
@@ -17,14 +18,22 @@ async function work(task: Task, to: number) {
     combine: () => undefined,
   });
   const run = { runId: 'r', workload: 'sample', params: {}, concurrency: 1, taskTimeoutMs: 0 };
-  const chunk = { attemptId: 7, runId: 'r', from: 0, to, attempt: 1 };
+  const chunk = { attemptId: 7, runId: 'r', from: 0, to, attempt: 1, inputs: new Uint8Array(0) };
   const news: HostNews[] = [];
   const emit = (one: HostNews) => void news.push(one);
   const cancelled = new AbortController().signal;
   const receivedAt = performance.now();
   await workThrough(
-    { workload, run, chunk, receivedAt, shared: undefined, cancelled, outlet: { emit, flushed: () => undefined } },
-    newThread(),
+    {
+      workload,
+      run,
+      chunk,
+      receivedAt,
+      shared: undefined,
+      cancelled,
+      outlet: { emit, emitLate: () => {}, flushed: () => undefined },
+    },
+    new Thread(),
   );
   const entries = news.flatMap((one) => unpack(one.results));
   let reported = 0;

@@ -1,37 +1,21 @@
 /**
  * One lane working through one chunk: its tasks one after another, in order, each succeeding or failing alone.
  *
- * - L1: what is done is sent before a task begins if the last news is older than `NEWS_MS`, or much has gathered: a task that kills its host
- *   takes little finished work with it, and a long chunk shows progress.
+ * - L1: what is done is sent before a task begins if the last news is older than `newsMs`, or much has gathered: a
+ *   task that kills its host takes little finished work with it, and a long chunk shows progress.
  * - L2: a task that returns no promise is not awaited: at a million short tasks a second, a microtask each would be
  *   most of the cost.
- * - L3: between tasks the event loop gets a turn every `YIELD_MS`, so that cancellation and other lanes are heard.
+ * - L3: between tasks the event loop gets a turn every `yieldMs`, so that cancellation and other lanes are heard.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { messageOf, stackOf } from '@regatta/kernel';
-import { encodeValue, pack, type TaskContext, type Workload } from '@regatta/workloads';
+import { decodeInPlace, Packer, type TaskContext, unpack, type Workload } from '@regatta/workloads';
 import type { Outlet } from './lanes.ts';
+import { type Beginner, begins } from './late.ts';
+import { limits } from './limits.ts';
 import type { HostChunk, HostFailure, HostRun } from './messages.ts';
-import type { Stall } from './stall.ts';
-
-const NEWS_MS = 50;
-/** Results are sent when there are so many: frames stay far below what gRPC takes. */
-const NEWS_BYTES = 1_048_576;
-/** The largest result of one task: a frame holds it, with room to spare. */
-const RESULT_BYTES_MAX = 32 * 1_048_576;
-const YIELD_MS = 10;
-const NO_RESULT = new Uint8Array(0);
-const STACK_LINES_MAX = 12;
-
-/** What lanes of one thread have in common. */
-export interface Thread {
-  readonly stall: Stall | undefined;
-  /** Thread CPU time that has been reported, in microseconds. */
-  reportedCpuUs: number;
-  /** Time in which tasks held the thread, up to where they first gave it back. */
-  blockedMs: number;
-}
+import type { Thread } from './thread.ts';
 
 export interface LaneWork {
   readonly workload: Workload;
@@ -49,23 +33,28 @@ export interface LaneWork {
 export async function workThrough(work: LaneWork, thread: Thread): Promise<void> {
   const { run, chunk, cancelled, outlet } = work;
   const journal = new Journal(work, thread);
+  const inputs = chunk.inputs.byteLength > 0 ? unpack(chunk.inputs) : undefined;
   let yieldedAt = performance.now();
   for (let task = chunk.from; task < chunk.to; task++) {
     const now = performance.now();
-    if (now - yieldedAt >= YIELD_MS) {
+    if (now - yieldedAt >= limits.yieldMs) {
       thread.stall?.sawBlock(now - yieldedAt);
       await turn();
       yieldedAt = performance.now();
     }
     if (cancelled.aborted) return journal.send('stopped');
-    if (journal.isDue(now)) journal.send('open');
+    if (journal.isDue(now)) {
+      await lateFailures();
+      journal.send('open');
+      yieldedAt = performance.now();
+    }
     for (let sending = outlet.flushed(); sending !== undefined; sending = outlet.flushed()) {
       await sending;
       yieldedAt = performance.now();
     }
     // With nothing in between: who spoke last is who holds the thread.
     if (run.taskTimeoutMs > 0) journal.send('open');
-    const awaited = runTask(work, task, journal);
+    const awaited = runTask(work, task, inputs?.[task - chunk.from], journal);
     if (awaited !== undefined) {
       await awaited;
       yieldedAt = performance.now();
@@ -74,13 +63,30 @@ export async function workThrough(work: LaneWork, thread: Thread): Promise<void>
     if (cancelled.aborted && journal.lastFailed) return journal.send('stopped', true);
   }
   thread.stall?.sawBlock(performance.now() - yieldedAt);
+  await lateFailures();
   journal.send('completed');
 }
 
+/** What the tasks left to fail at once has failed when this resolves. */
+const lateFailures = (): Promise<void> => turn();
+
 /** Runs one task and writes its outcome down; a promise only where the task returned one. */
-function runTask(work: LaneWork, task: number, journal: Journal): Promise<void> | undefined {
-  const { workload, run, chunk, shared, cancelled } = work;
-  const context = new Context(task, chunk.attempt, shared, cancelled);
+function runTask(
+  work: LaneWork,
+  task: number,
+  input: Uint8Array | undefined,
+  journal: Journal,
+): Promise<void> | undefined {
+  const { workload, run } = work;
+  const context = new Context(task, work, journal);
+  begins(context);
+  try {
+    if (input !== undefined) context.input = journal.decode(input);
+  } catch (thrown) {
+    journal.begin();
+    journal.fail(task, thrown, 'INPUT_UNREADABLE');
+    return undefined;
+  }
   journal.begin();
   try {
     const value: unknown = workload.run(run.params, context);
@@ -139,20 +145,23 @@ async function settle(
 }
 
 /** Its signal is made when a task asks for it: most never do. */
-class Context implements TaskContext<unknown> {
+class Context implements TaskContext<unknown, unknown>, Beginner {
   readonly task: number;
   readonly attempt: number;
   readonly shared: unknown;
   readonly stop: AbortSignal;
+  input: unknown;
+  readonly #journal: Journal;
   #own: AbortController | undefined;
   #signal: AbortSignal | undefined;
   #reason: Error | undefined;
 
-  constructor(task: number, attempt: number, shared: unknown, stop: AbortSignal) {
+  constructor(task: number, { chunk, shared, cancelled }: LaneWork, journal: Journal) {
     this.task = task;
-    this.attempt = attempt;
+    this.attempt = chunk.attempt;
     this.shared = shared;
-    this.stop = stop;
+    this.stop = cancelled;
+    this.#journal = journal;
   }
 
   get signal(): AbortSignal {
@@ -168,6 +177,10 @@ class Context implements TaskContext<unknown> {
     this.#reason = reason;
     this.#own?.abort(reason);
   }
+
+  failedLate(thrown: unknown): void {
+    this.#journal.failLate(this.task, thrown);
+  }
 }
 
 /** What happened to the tasks since the last news. */
@@ -175,10 +188,10 @@ class Journal {
   readonly #work: LaneWork;
   readonly #thread: Thread;
   readonly #alone: boolean;
+  readonly #results = new Packer();
   #from: number;
-  #results: Uint8Array[] = [];
-  #bytes = 0;
   #failures: HostFailure[] = [];
+  #failureCharacters = 0;
   #wallUs: number[] = [];
   #cpuUs: number[] = [];
   #serializeMs = 0;
@@ -198,20 +211,28 @@ class Journal {
   }
 
   get lastFailed(): boolean {
-    return this.#failures.at(-1)?.task === this.#from + this.#results.length - 1;
+    return this.#failures.at(-1)?.task === this.#from + this.#results.count - 1;
   }
 
   isDue(now: number): boolean {
-    if (this.#results.length === 0) return false;
+    if (this.#results.count === 0) return false;
     // With a time limit at once: large results must be gone before the next task is announced.
     const timed = this.#work.run.taskTimeoutMs > 0;
-    return timed || now - this.#sentAt >= NEWS_MS || this.#bytes >= NEWS_BYTES;
+    const bytes = this.#results.bytes + this.#failureCharacters;
+    return timed || now - this.#sentAt >= limits.newsMs || bytes >= limits.newsBytes;
+  }
+
+  decode(input: Uint8Array): unknown {
+    const startedAt = performance.now();
+    const value = decodeInPlace(input);
+    this.#serializeMs += performance.now() - startedAt;
+    return value;
   }
 
   begin(): void {
-    if (this.#alone) this.#beganCpuUs = threadCpuUs();
     this.#waits = false;
     this.#beganAt = performance.now();
+    if (this.#alone) this.#beganCpuUs = this.#thread.cpuUsAt(this.#beganAt);
   }
 
   /** The task has given the thread back; from now on it is others that may block it. */
@@ -235,50 +256,62 @@ class Journal {
       return;
     }
     try {
-      const encoded = encodeValue(value);
-      if (encoded.byteLength > RESULT_BYTES_MAX) this.#note(task, 'RESULT_TOO_LARGE', tooLarge(encoded.byteLength));
-      else this.#keep(encoded);
+      const bytes = this.#results.add(value);
+      if (bytes > limits.resultBytesMax) {
+        this.#results.dropLast();
+        this.#note(task, 'RESULT_TOO_LARGE', tooLarge(bytes));
+      }
     } catch (thrown) {
       this.#note(task, 'RESULT_NOT_CLONEABLE', thrown);
     }
-    this.#serializeMs += performance.now() - doneAt;
+    // Most results are numbers: nothing that a clock would see.
+    if (typeof value === 'object') this.#serializeMs += performance.now() - doneAt;
   }
 
-  fail(task: number, thrown: unknown): void {
+  fail(task: number, thrown: unknown, code = 'TASK_THREW'): void {
     this.#time();
-    this.#note(task, thrown instanceof TaskTimeout ? thrown.code : 'TASK_THREW', thrown);
+    this.#note(task, thrown instanceof TaskTimeout ? thrown.code : code, thrown);
+  }
+
+  /** The task's result is taken back where it is still here; where it is gone it stands, and the failure is told. */
+  failLate(task: number, thrown: unknown): void {
+    const index = task - this.#from;
+    if (index < 0 || index >= this.#results.count) {
+      const { runId } = this.#work.run;
+      return this.#work.outlet.emitLate({ runId, task, message: shortMessage(thrown), stack: shortStack(thrown) });
+    }
+    if (this.#failures.some((failure) => failure.task === task)) return;
+    this.#results.blank(index);
+    this.#failures.push(this.#failure(task, 'TASK_FAILED_LATE', thrown));
+    this.#failures.sort((a, b) => a.task - b.task);
   }
 
   /** @param dropLast leave out the task that was just written down */
   send(kind: 'open' | 'completed' | 'stopped', dropLast = false): void {
     if (dropLast) this.#dropLast();
-    const packingAt = performance.now();
-    const results = pack(this.#results);
-    const now = performance.now();
     const from = this.#from;
-    this.#from += this.#results.length;
-    const cpuUs = threadCpuUs();
+    this.#from += this.#results.count;
+    const now = performance.now();
+    const cpuUs = this.#thread.readCpuUs(now);
     this.#work.outlet.emit({
       attemptId: this.#work.chunk.attemptId,
       thread: threadId,
       from,
       to: this.#from,
-      results,
+      results: this.#results.finish(),
       failures: this.#failures,
       wallUs: Uint32Array.from(this.#wallUs),
       cpuUs: Uint32Array.from(this.#cpuUs),
-      cpuMs: (cpuUs - this.#thread.reportedCpuUs) / 1000,
+      cpuMs: this.#thread.takeUnreportedCpuUs(cpuUs) / 1000,
       laneMs: now - this.#sentAt,
       waitMs: this.#waitMs,
-      serializeMs: this.#serializeMs + now - packingAt,
+      serializeMs: this.#serializeMs,
       end: { kind },
     });
-    this.#thread.reportedCpuUs = cpuUs;
     this.#sentAt = now;
     this.#waitMs = 0;
-    this.#results = [];
-    this.#bytes = 0;
     this.#failures = [];
+    this.#failureCharacters = 0;
     this.#wallUs = [];
     this.#cpuUs = [];
     this.#serializeMs = 0;
@@ -289,38 +322,34 @@ class Journal {
     const wallMs = now - this.#beganAt;
     if (!this.#waits) this.#thread.blockedMs += wallMs;
     this.#wallUs.push(Math.min(0xffff_ffff, Math.round(wallMs * 1000)));
-    if (this.#alone) this.#cpuUs.push(Math.max(0, threadCpuUs() - this.#beganCpuUs));
+    if (this.#alone) this.#cpuUs.push(Math.max(0, Math.round(this.#thread.cpuUsAt(now) - this.#beganCpuUs)));
     return now;
   }
 
-  #keep(encoded: Uint8Array): void {
-    this.#results.push(encoded);
-    this.#bytes += encoded.byteLength;
+  #note(task: number, code: string, thrown: unknown): void {
+    this.#results.addNone();
+    this.#failures.push(this.#failure(task, code, thrown));
   }
 
-  #note(task: number, code: string, thrown: unknown): void {
-    this.#results.push(NO_RESULT);
-    const lines = stackOf(thrown).split('\n').slice(0, STACK_LINES_MAX).join('\n');
-    this.#failures.push({ task, code, message: messageOf(thrown), stack: lines });
+  #failure(task: number, code: string, thrown: unknown): HostFailure {
+    const failure = { task, code, message: shortMessage(thrown), stack: shortStack(thrown) };
+    this.#failureCharacters += failure.message.length + failure.stack.length;
+    return failure;
   }
 
   #dropLast(): void {
-    this.#results.pop();
+    this.#results.dropLast();
     this.#failures.pop();
     this.#wallUs.pop();
     if (this.#alone) this.#cpuUs.pop();
   }
 }
 
+const shortMessage = (thrown: unknown): string => messageOf(thrown).slice(0, limits.messageCharactersMax);
+const shortStack = (thrown: unknown): string =>
+  stackOf(thrown).slice(0, limits.stackCharactersMax).split('\n').slice(0, limits.stackLinesMax).join('\n');
+
 const tooLarge = (bytes: number): Error =>
   new Error(
-    `its result is ${bytes} bytes; at most ${RESULT_BYTES_MAX} can be sent, so return less or write it to a file`,
+    `its result is ${bytes} bytes; at most ${limits.resultBytesMax} can be sent, so return less or write it to a file`,
   );
-
-function threadCpuUs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return user + system;
-}
-
-/** A thread's state before its first chunk. */
-export const newThread = (stall?: Stall): Thread => ({ stall, reportedCpuUs: threadCpuUs(), blockedMs: 0 });

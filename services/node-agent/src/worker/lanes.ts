@@ -1,4 +1,4 @@
-import type { HostChunk, HostNews, HostRun } from './messages.ts';
+import type { HostChunk, HostNews, HostRun, LateFailure } from './messages.ts';
 
 /**
  * Where a host process works on chunks: on its own event loop, or in a pool of threads.
@@ -9,6 +9,7 @@ export type Lanes = (run: HostRun, shared: unknown, chunk: HostChunk, cancelled:
 /** Where news goes. */
 export interface Outlet {
   readonly emit: (news: HostNews) => void;
+  readonly emitLate: (late: LateFailure) => void;
   /**
    * Undefined where all news is on its way; otherwise resolves when it may be. A task that blocks the thread before
    * then holds back what others have finished.

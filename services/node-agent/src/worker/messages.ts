@@ -19,9 +19,14 @@ export interface HostChunk {
   readonly from: number;
   readonly to: number;
   readonly attempt: number;
+  /** A pack of the tasks' inputs; empty where the run has none. */
+  readonly inputs: Uint8Array;
 }
 
-export type ToHost =
+/** Orders that go out together. */
+export type ToHost = readonly HostOrder[];
+
+export type HostOrder =
   | { readonly kind: 'open'; readonly run: HostRun }
   | { readonly kind: 'chunk'; readonly chunk: HostChunk }
   | { readonly kind: 'cancel'; readonly attemptId: number }
@@ -54,6 +59,14 @@ export interface HostNews {
   readonly waitMs: number;
   readonly serializeMs: number;
   readonly end: NewsEnd;
+}
+
+/** Something that a task had begun failed when its result was on its way already. */
+export interface LateFailure {
+  readonly runId: string;
+  readonly task: number;
+  readonly message: string;
+  readonly stack: string;
 }
 
 /** `lost`: the thread that worked on it is gone; `why` says how. */
@@ -99,4 +112,8 @@ export interface WorkloadCard {
 
 export type FromHost =
   | { readonly kind: 'ready'; readonly workloads: readonly WorkloadCard[] }
-  | { readonly kind: 'news'; readonly news: HostNews; readonly rssBytes: number; readonly stallMs: number };
+  | { readonly kind: 'news'; readonly news: readonly HostNews[]; readonly rssBytes: number; readonly stallMs: number }
+  | { readonly kind: 'late'; readonly late: LateFailure };
+
+/** What a pool's thread says to its host. */
+export type FromThread = Extract<FromHost, { readonly kind: 'late' }> | { kind: 'news'; news: HostNews };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { defineWorkload } from '@regatta/workloads';
-import { newThread, workThrough } from './lane.ts';
+import { workThrough } from './lane.ts';
 import type { HostNews } from './messages.ts';
+import { Thread } from './thread.ts';
 
 const odd: readonly (readonly [string, () => unknown])[] = [
   ['an object with no prototype', () => Object.create(null)],
@@ -37,10 +38,10 @@ describe('a task that throws', () => {
       });
       const news: HostNews[] = [];
       const run = { runId: 'r', workload: 'odd', params: {}, concurrency: 1, taskTimeoutMs: 0 };
-      const chunk = { attemptId: 1, runId: 'r', from: 0, to: 3, attempt: 1 };
-      const outlet = { emit: (one: HostNews) => void news.push(one), flushed: () => undefined };
+      const chunk = { attemptId: 1, runId: 'r', from: 0, to: 3, attempt: 1, inputs: new Uint8Array(0) };
+      const outlet = { emit: (one: HostNews) => void news.push(one), emitLate: () => {}, flushed: () => undefined };
       const cancelled = new AbortController().signal;
-      await workThrough({ workload, run, chunk, receivedAt: 0, shared: undefined, cancelled, outlet }, newThread());
+      await workThrough({ workload, run, chunk, receivedAt: 0, shared: undefined, cancelled, outlet }, new Thread());
       assert.deepEqual(
         news.map(({ end }) => end.kind),
         ['completed'],

@@ -1,13 +1,22 @@
-/** Lanes in the threads of a Piscina pool. One pool call a chunk; news comes over a port of the chunk's own. */
-import { MessageChannel } from 'node:worker_threads';
+/**
+ * Lanes in the threads of a Piscina pool. One pool call a chunk; threads tell their news over the channel that each
+ * has for its life, and hear of cancellations, which are rare, all together.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { BroadcastChannel } from 'node:worker_threads';
 import { messageOf } from '@regatta/kernel';
 import { Piscina } from 'piscina';
 import type { Lanes, Outlet } from './lanes.ts';
-import { bareNews, type HostNews } from './messages.ts';
-import type { ThreadOrder } from './thread-main.ts';
+import { bareNews, type FromThread } from './messages.ts';
+import { STOPS, type ThreadOrder } from './thread-main.ts';
+
+interface OpenChunk {
+  reported: number;
+  readonly ended: PromiseWithResolvers<void>;
+}
 
 /** @param threads started at once and kept: what a run measures is not their start */
-export function poolLanes(threads: number, concurrency: number, emit: Outlet['emit']): Lanes {
+export function poolLanes(threads: number, concurrency: number, { emit, emitLate }: Outlet): Lanes {
   const pool = new Piscina({
     filename: new URL('./thread-main.ts', import.meta.url).href,
     minThreads: threads,
@@ -15,29 +24,37 @@ export function poolLanes(threads: number, concurrency: number, emit: Outlet['em
     concurrentTasksPerWorker: concurrency,
     idleTimeout: Number.POSITIVE_INFINITY,
     recordTiming: false,
+    // A thread that sleeps in Atomics.wait between chunks would hear neither its timers nor an order to stop.
+    atomics: 'disabled',
+  });
+  const stops = new BroadcastChannel(STOPS);
+  const chunks = new Map<number, OpenChunk>();
+  pool.on('message', (message: FromThread) => {
+    if (message.kind === 'late') return emitLate(message.late);
+    const { news } = message;
+    const chunk = chunks.get(news.attemptId);
+    if (chunk === undefined) return;
+    chunk.reported = news.to;
+    emit(news);
+    if (news.end.kind !== 'open') chunk.ended.resolve();
   });
   return async (run, shared, chunk, cancelled) => {
-    const { port1, port2 } = new MessageChannel();
-    const done = Promise.withResolvers<void>();
-    let reported = chunk.from;
-    let ended = false;
-    port1.on('message', (news: HostNews) => {
-      reported = news.to;
-      ended = news.end.kind !== 'open';
-      emit(news);
-      if (ended) done.resolve();
-    });
-    const onCancel = (): void => port1.postMessage('stop');
+    const open: OpenChunk = { reported: chunk.from, ended: Promise.withResolvers() };
+    chunks.set(chunk.attemptId, open);
+    const onCancel = (): void => stops.postMessage(chunk.attemptId);
     cancelled.addEventListener('abort', onCancel, { once: true });
-    const order: ThreadOrder = { run, shared, chunk, givenAt: performance.timeOrigin + performance.now(), port: port2 };
-    try {
-      await pool.run(order, { transferList: [port2] });
-      await done.promise;
-    } catch (thrown) {
-      if (!ended) emit(bareNews(chunk.attemptId, reported, { kind: 'lost', why: messageOf(thrown) }));
-    } finally {
-      cancelled.removeEventListener('abort', onCancel);
-      port1.close();
-    }
+    if (cancelled.aborted) onCancel();
+    const givenAt = performance.timeOrigin + performance.now();
+    const order: ThreadOrder = { run, shared, chunk, givenAt };
+    const died = pool.run(order).then(
+      () => open.ended.promise,
+      // What the thread said last is heard first.
+      (thrown) => turn(thrown),
+    );
+    const thrown: unknown = await Promise.race([open.ended.promise, died]);
+    chunks.delete(chunk.attemptId);
+    cancelled.removeEventListener('abort', onCancel);
+    if (thrown === undefined) return;
+    emit(bareNews(chunk.attemptId, open.reported, { kind: 'lost', why: messageOf(thrown) }));
   };
 }

@@ -1,8 +1,14 @@
 /** What runs in a pool's thread: one call works through one chunk. */
-import type { MessagePort } from 'node:worker_threads';
-import { newThread, workThrough } from './lane.ts';
-import type { HostChunk, HostNews, HostRun } from './messages.ts';
+import { BroadcastChannel, parentPort } from 'node:worker_threads';
+import { workThrough } from './lane.ts';
+import type { Outlet } from './lanes.ts';
+import { catchLateFailures } from './late.ts';
+import type { FromThread, HostChunk, HostRun } from './messages.ts';
+import { Thread } from './thread.ts';
 import { findWorkload } from './workload-table.ts';
+
+/** The channel on which attempts are named that are to stop. */
+export const STOPS = 'regatta-stops';
 
 export interface ThreadOrder {
   readonly run: HostRun;
@@ -10,28 +16,52 @@ export interface ThreadOrder {
   readonly chunk: HostChunk;
   /** Unix time in ms: threads have clocks of their own. */
   readonly givenAt: number;
-  /** News goes out on it; anything that comes in means stop. */
-  readonly port: MessagePort;
 }
 
-const thread = newThread();
+const thread = new Thread();
+const attempts = new Map<number, AbortController>();
+/** Attempts to stop that this thread does not know: another's, or its own that are still on their way. */
+const unknownStops: number[] = [];
+const UNKNOWN_STOPS_MAX = 1_000;
 
-export default async function work({ run, shared, chunk, givenAt, port }: ThreadOrder): Promise<void> {
-  const cancel = new AbortController();
-  port.on('message', () => cancel.abort());
-  const emit = (news: HostNews): void => port.postMessage(news, transferable(news.results));
+if (parentPort !== null) {
+  catchLateFailures();
+  // Nobody reads it, and by way of the host's main thread it would pile up there.
+  process.stdout.write = () => true;
+  const stops = new BroadcastChannel(STOPS);
+  stops.onmessage = ({ data }: { data: unknown }) => stop(data as number);
+  stops.unref();
+}
+
+function stop(attemptId: number): void {
+  const attempt = attempts.get(attemptId);
+  if (attempt !== undefined) return attempt.abort();
+  unknownStops.push(attemptId);
+  if (unknownStops.length > UNKNOWN_STOPS_MAX) unknownStops.shift();
+}
+
+const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
+
+const outlet: Outlet = {
+  emit: (news) => say({ kind: 'news', news }, transferable(news.results)),
+  emitLate: (late) => say({ kind: 'late', late }),
   // The other side's loop is free: what is posted is on its way.
-  const outlet = { emit, flushed: () => undefined };
+  flushed: () => undefined,
+};
+
+export default async function work({ run, shared, chunk, givenAt }: ThreadOrder): Promise<void> {
+  const cancel = new AbortController();
+  if (unknownStops.includes(chunk.attemptId)) cancel.abort();
+  attempts.set(chunk.attemptId, cancel);
   try {
     const workload = findWorkload(run.workload);
     const receivedAt = givenAt - performance.timeOrigin;
     await workThrough({ workload, run, chunk, receivedAt, shared, cancelled: cancel.signal, outlet }, thread);
   } finally {
-    // Closed by the other side: closing here would drop news on its way. Until then it must not keep the thread alive.
-    port.unref();
+    attempts.delete(chunk.attemptId);
   }
 }
 
-/** Buffers of their own can be moved; small ones are slices of Node's pool, which must stay. */
+/** Large buffers can be moved; small ones are slices of Node's pool, which must stay. */
 const transferable = (bytes: Uint8Array): ArrayBuffer[] =>
-  bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [];
+  bytes.buffer.byteLength > 65_536 ? [bytes.buffer as ArrayBuffer] : [];

@@ -1,10 +1,12 @@
 /** up, down, status, serve: the cluster on this machine. */
+import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, up } from '../../embedded/cluster.ts';
 import { readState, stateDirectory } from '../../embedded/state.ts';
 import { exitCode } from '../exit.ts';
-import { clusterCommand, example, jsonOption, listenAddress, wholeNumber } from '../options.ts';
+import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
 import { print, printJson } from '../output.ts';
+import { verboseObject, verboseText } from '../render/status.ts';
 import { type ClusterOptions, withCluster } from '../session.ts';
 import type { NodeView } from '../views.ts';
 import { nodesTable } from './nodes.ts';
@@ -17,11 +19,11 @@ const listenOption = (): Option =>
     .env('REGATTA_LISTEN')
     .argParser(listenAddress);
 
-export function addClusterCommands(program: Command, interrupted: AbortSignal): void {
+export function addClusterCommands(program: Command, version: string, interrupted: AbortSignal): void {
   addUp(program, interrupted);
   addDown(program);
   addStatus(program);
-  addServe(program);
+  addServe(program, version);
 }
 
 function addUp(program: Command, interrupted: AbortSignal): void {
@@ -58,27 +60,34 @@ function addDown(program: Command): void {
 function addStatus(program: Command): void {
   const command = clusterCommand(program.command('status'))
     .description('how the cluster stands: coordinator and nodes')
-    .action(async (options: ClusterOptions & { json?: boolean }) => {
+    .option('--verbose', 'the limits that they keep to as well, and how the coordinator does')
+    .action(async (options: ClusterOptions & { json?: boolean; verbose?: boolean }) => {
       if (options.coordinator === undefined && findCluster() === undefined && readState() !== undefined) {
         process.stderr.write('The coordinator that up started is gone; regatta down clears what is left of it.\n');
       }
       await withCluster(options, async (client) => {
-        const nodes = await client.nodes();
-        const own = findCluster();
-        const pid = own?.address === client.address ? own.coordinator.pid : null;
-        if (options.json) return printJson(statusObject(pid, client.address, nodes));
-        print(`Coordinator at ${client.address}${pid === null ? '' : `, pid ${pid}`}`);
+        const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
+        const status = statusObject(coordinator.pid, client.address, nodes);
+        if (options.json) return printJson(options.verbose ? verboseObject(status, coordinator, nodes) : status);
+        print(`Coordinator at ${client.address}, pid ${coordinator.pid}`);
         print(nodesTable(nodes));
+        if (options.verbose) print(verboseText(coordinator, nodes));
       });
     });
-  example(command, 'regatta status --json');
+  example(command, 'regatta status --json', 'regatta status --verbose');
 }
 
-function addServe(program: Command): void {
+function addServe(program: Command, version: string): void {
   const command = program
     .command('serve')
     .description('run a coordinator in the foreground, for node-agents on other hosts to dial')
     .addOption(listenOption().default(LISTEN_DEFAULT))
+    .addOption(
+      new Option('--spill-dir <folder>', 'where results and inputs go that do not fit in memory')
+        .env('REGATTA_SPILL_DIR')
+        .default(tmpdir(), "the system's place for temporary files")
+        .argParser(writableFolder),
+    )
     .addOption(
       new Option('--log-level <level>', 'what to log')
         .env('REGATTA_LOG_LEVEL')
@@ -86,15 +95,15 @@ function addServe(program: Command): void {
         .default('info'),
     )
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
-    .action(async (options: { listen: string; logLevel: string; endsWithParent?: boolean }) => {
+    .action(async (options: { listen: string; spillDir: string; logLevel: string; endsWithParent?: boolean }) => {
       const { serve } = await import('../../serve.ts');
-      await serve({ ...options, endsWithParent: options.endsWithParent === true });
+      await serve({ ...options, version, endsWithParent: options.endsWithParent === true });
       process.exitCode = exitCode.succeeded;
     });
   example(command, 'regatta serve --listen 127.0.0.1:7420');
 }
 
-function statusObject(pid: number | null, address: string, nodes: readonly NodeView[]): object {
+function statusObject(pid: number, address: string, nodes: readonly NodeView[]): object {
   return {
     coordinator: { pid, address },
     nodes: nodes.map(({ id, pid, state, cores, quota, lanes }) => ({ id, pid, state, cores, quota, lanes })),

@@ -38,7 +38,7 @@ async function run(name: string, options: Options, interrupted: AbortSignal): Pr
   }
   if (options.out !== undefined) checkWritable(options.out);
   return withAnyCluster(options, async (client) => {
-    const view = await submitAndFollow(client, planned.spec, name, interrupted);
+    const view = await submitAndFollow(client, planned, name, interrupted);
     const parts = await collect(client, view.runId);
     // Of a run that was stopped there is no whole to combine.
     const value = view.state === 'cancelled' ? null : planned.workload.combine(valuesOf(parts), planned.params);

@@ -19,6 +19,8 @@ export function runObject(run: RunView, result?: { readonly value: unknown }): o
     wallMs,
     ...(result !== undefined && { result: result.value }),
     failures: run.failures,
+    late: run.late,
+    hostRestarts: run.accounting.hostRestarts,
   };
 }
 
@@ -29,6 +31,8 @@ export function runSummary(run: RunView): string {
   const where = a.nodes.map(({ node, shape }) => `${node} at ${shape.processes}×${shape.threads}×${shape.concurrency}`);
   const asides = [
     a.lostAttempts > 0 ? `${plural(a.lostAttempts, 'attempt')} lost and tried again` : '',
+    a.hostRestarts > 0 ? `${plural(a.hostRestarts, 'host process', 'host processes')} lost over its tasks` : '',
+    a.lateFailures > 0 ? lateText(run) : '',
     a.taskRetries > 0 ? `${plural(a.taskRetries, 'task')} tried again` : '',
     a.throttledMs > 0 ? `its nodes were throttled for ${milliseconds(a.throttledMs)}` : '',
   ].filter((aside) => aside !== '');
@@ -38,6 +42,12 @@ export function runSummary(run: RunView): string {
     ...(a.slowest === null ? [] : [`  slowest: ${slowestText(a.slowest)}`]),
     ...asides.map((aside) => `  ${aside}`),
   ].join('\n');
+}
+
+/** Results that stand, though something that their tasks began failed afterwards. */
+function lateText({ accounting: { lateFailures }, late }: RunView): string {
+  const first = late[0] === undefined ? '' : `; the first, of task ${late[0].task}: ${late[0].message}`;
+  return `warning: ${plural(lateFailures, 'failure')} came after the task's result was sent${first}`;
 }
 
 function slowestText({ task, node, wallMs, cpuMs }: NonNullable<AccountingView['slowest']>): string {
@@ -63,8 +73,14 @@ export function failureText(run: RunView): string {
 function oneFailure({ task, node, attempt, code, message, stack, stderrTail }: FailureView): string {
   const head = `  task ${task} on ${node}, attempt ${attempt}: ${code}: ${message}`;
   const frames = stack.split('\n').slice(1, 4);
-  const tail = stderrTail.trim().split('\n').slice(-3).filter(Boolean);
-  return [head, ...frames, ...tail.map((line) => `      | ${line}`)].join('\n');
+  return [head, ...frames, ...telling(stderrTail).map((line) => `      | ${line}`)].join('\n');
+}
+
+/** What a process said last; where it named an error, from there on, as what follows may be a long trace. */
+function telling(stderrTail: string): string[] {
+  const lines = stderrTail.trim().split('\n').filter(Boolean);
+  const error = lines.findIndex((line) => /\b(FATAL|\w*Error)\b/.test(line));
+  return error < 0 ? lines.slice(-3) : lines.slice(error, error + 3);
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

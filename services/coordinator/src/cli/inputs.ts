@@ -1,0 +1,34 @@
+/** The inputs of a run's tasks, as the coordinator takes them: packs of bounded size, in task order. */
+import { RegattaError } from '@regatta/kernel';
+import { limits as schedulerLimits } from '@regatta/scheduler';
+import { Packer } from '@regatta/workloads';
+import { limits } from '../engine/limits.ts';
+
+const PART_BYTES = 1_048_576;
+
+/** @throws RegattaError INPUT_TOO_LARGE, INPUT_NOT_CLONEABLE that name the task */
+export function* packInputs(inputs: Iterable<unknown>): Iterable<Buffer> {
+  const packer = new Packer(PART_BYTES + 4096);
+  let task = 0;
+  let largest = 0;
+  for (const input of inputs) {
+    const bytes = add(packer, input, task);
+    if (bytes > limits.inputBytesMax) {
+      const message = `the input of task ${task} is ${bytes} bytes; at most ${limits.inputBytesMax} can be sent`;
+      throw new RegattaError('INPUT_TOO_LARGE', `${message}: send less, or let tasks read it from where it is`);
+    }
+    task++;
+    largest = Math.max(largest, bytes);
+    const full = packer.bytes + largest > PART_BYTES || packer.count >= schedulerLimits.chunkTasksMax;
+    if (full) yield packer.finish();
+  }
+  if (packer.count > 0) yield packer.finish();
+}
+
+function add(packer: Packer, input: unknown, task: number): number {
+  try {
+    return packer.add(input);
+  } catch {
+    throw new RegattaError('INPUT_NOT_CLONEABLE', `the input of task ${task} cannot be copied to another process`);
+  }
+}

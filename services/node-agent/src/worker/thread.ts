@@ -1,0 +1,43 @@
+/**
+ * What lanes of one thread have in common: its clocks.
+ *
+ * To read a thread's CPU clock takes longer than many a task, and on most Linux it moves in ticks of some ms. So it is
+ * read once a millisecond at most; in between the thread is taken to have been at work.
+ */
+import type { Stall } from './stall.ts';
+
+const READ_MS_MIN = 1;
+
+export class Thread {
+  readonly stall: Stall | undefined;
+  /** Time in which tasks held the thread, up to where they first gave it back. */
+  blockedMs = 0;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #readUs = 0;
+  #reportedUs: number;
+
+  constructor(stall?: Stall) {
+    this.stall = stall;
+    this.#reportedUs = this.readCpuUs(performance.now());
+  }
+
+  /** Thread CPU time, in microseconds; `now` is the time on the other clock. */
+  cpuUsAt(now: number): number {
+    return now - this.#readAt >= READ_MS_MIN ? this.readCpuUs(now) : this.#readUs + (now - this.#readAt) * 1000;
+  }
+
+  /** The same, not estimated. */
+  readCpuUs(now: number): number {
+    const { user, system } = process.threadCpuUsage();
+    this.#readAt = now;
+    this.#readUs = user + system;
+    return this.#readUs;
+  }
+
+  /** CPU time up to `cpuUs` that no news has told of yet. */
+  takeUnreportedCpuUs(cpuUs: number): number {
+    const unreported = cpuUs - this.#reportedUs;
+    this.#reportedUs = cpuUs;
+    return unreported;
+  }
+}
