@@ -2,10 +2,20 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@regatta/kernel';
 import { table } from '../../services/coordinator/src/cli/render/table.ts';
+import { connections } from './connections.ts';
 import { efficiency } from './efficiency.ts';
 import type { Bench, Figure } from './figure.ts';
+import { latency } from './latency.ts';
+import { noop } from './noop.ts';
+import { digits, ratioText } from './numbers.ts';
+import { payload } from './payload.ts';
+import { scheduler } from './scheduler.ts';
+import { start } from './start.ts';
 
-const benches: Readonly<Record<string, Bench>> = { efficiency };
+const benches: Readonly<Record<string, Bench>> = { efficiency, scheduler, noop, latency, payload, start, connections };
+
+// By way of exit(), so that what benches have started is ended.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
 const { values, positionals } = readArguments();
 const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
@@ -24,9 +34,9 @@ function text(rows: readonly Figure[]): string {
   return table(
     [
       { head: 'figure', cell: (f) => f.name },
-      { head: 'value', cell: (f) => `${f.value.toPrecision(4)} ${f.unit}`, align: 'right' },
-      { head: 'ratio', cell: (f) => f.ratio.toFixed(3), align: 'right' },
-      { head: 'goal', cell: (f) => (f.goal === null ? '' : `≥ ${f.goal}`), align: 'right' },
+      { head: 'value', cell: (f) => `${digits(f.value)} ${f.unit}`, align: 'right' },
+      { head: 'ratio', cell: (f) => ratioText(f.ratio), align: 'right' },
+      { head: 'goal', cell: (f) => (f.goal === null ? '' : `≥ ${ratioText(f.goal)}`), align: 'right' },
       { head: '', cell: (f) => (f.goal === null ? '' : f.ok ? 'ok' : 'MISSED') },
       { head: 'against', cell: (f) => f.against },
     ],

@@ -30,6 +30,8 @@ export function dispatch(field: Field, nodes: readonly Node[], now: number, effe
   const emptiestFirst = nodes.length > 1 ? [...nodes].sort((a, b) => a.fullness - b.fullness) : nodes;
   for (const depth of ['lanes', 'prefetch'] as const) {
     for (const node of emptiestFirst) {
+      // No run has anything for it: looking through all of them would take long to find that out.
+      if (!node.serves) continue;
       while (assignOne(field, node, depth, now, effects));
     }
   }
@@ -99,11 +101,26 @@ function nextSize(run: Run, share: Share): number {
 
 function assign(field: Field, run: Run, share: Share, work: Work, now: number, effects: Effect[]): void {
   const { node } = share;
-  assert(field.nodes.get(node.id) === node, `assigning to ${node.id}, which is lost (I5)`);
+  assert(field.nodes.get(node.id) === node, 'assigning to a node that is lost (I5)');
+  assert(share.serves && node.serves, 'assigning to a node that drains (I5)');
   const chunk = work === 'suspect' ? run.takeSuspect() : run.take(nextSize(run, share), now);
-  const { from, to, attempt, alone } = chunk;
+  // Field by field: copying objects whole was a good part of what a step costs.
+  const { from, to, attempt, failures, nodeLosses, alone } = chunk;
   const id = field.nextAttemptId++;
-  const held: Attempt = { ...chunk, id, run, share, assignedAt: now, reported: from, state: 'running' };
+  const held: Attempt = {
+    id,
+    run,
+    share,
+    from,
+    to,
+    attempt,
+    failures,
+    nodeLosses,
+    alone,
+    assignedAt: now,
+    reported: from,
+    state: 'running',
+  };
   if (run.state === 'waiting') effects.push({ kind: 'runStarted', runId: run.id });
   run.move('dispatched');
   run.inFlight += to - from;
@@ -116,6 +133,6 @@ function assign(field: Field, run: Run, share: Share, work: Work, now: number, e
   const open = share.opened ? undefined : share.shape;
   share.opened = true;
   const { id: nodeId, offer } = node;
-  const order = { nodeId, incarnation: offer.incarnation, attemptId: id, runId: run.id, from, to, attempt, open };
-  effects.push({ kind: 'assign', ...order });
+  const { incarnation } = offer;
+  effects.push({ kind: 'assign', nodeId, incarnation, attemptId: id, runId: run.id, from, to, attempt, open });
 }

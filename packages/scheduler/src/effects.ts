@@ -1,8 +1,8 @@
 /**
  * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
  * anything that follows from it is sent (persist before acknowledge). In each step what has come to pass (`commit`,
- * `giveUp`, `retry`, `runStopping`, `cancel`, `runEnded`, `ignored`) is before what is to be started (`runStarted`, `assign`), and
- * `wake` is last. Nothing about a run follows its `runEnded`.
+ * `giveUp`, `retry`, `runStopping`, `cancel`, `runEnded`, `drain`, `nodeDrained`, `ignored`) is before what is to be
+ * started (`runStarted`, `assign`), and `wake` is last. Nothing about a run follows its `runEnded`.
  */
 import type { Loss, Shape } from './events.ts';
 
@@ -27,7 +27,11 @@ export type IgnoreReason =
   /** The report speaks of tasks that the attempt does not have, or a number in it is none. */
   | 'malformed'
   | 'unknown-run'
-  | 'already-stopping';
+  | 'already-stopping'
+  /** The node drains, or has drained, and is asked for no more than before. */
+  | 'already-draining'
+  /** There is nothing to resume: the node serves. */
+  | 'not-draining';
 
 export type Effect =
   | { readonly kind: 'runStarted'; readonly runId: string }
@@ -75,6 +79,13 @@ export type Effect =
       /** Nodes that were sent something of the run and are still there. */
       readonly nodes: readonly { readonly nodeId: string; readonly incarnation: number }[];
     }
+  /**
+   * Tell the node to hand back what it holds now and no lane has begun; with `handBack`, to stop what is at work too.
+   * It answers with `stopped` reports. What it is sent later, after it has resumed, is not meant.
+   */
+  | { readonly kind: 'drain'; readonly nodeId: string; readonly incarnation: number; readonly handBack: boolean }
+  /** The node that drains holds nothing any more, and will be handed nothing until it resumes. */
+  | { readonly kind: 'nodeDrained'; readonly nodeId: string; readonly incarnation: number }
   /** Send a `tick` at this time. Replaces the time asked for before. */
   | { readonly kind: 'wake'; readonly at: number }
   | { readonly kind: 'ignored'; readonly reason: IgnoreReason; readonly runId: string | undefined };

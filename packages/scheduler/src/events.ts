@@ -23,6 +23,11 @@ export interface RunPlan {
   readonly retries: number;
   /** From submission, in ms; 0 for none. */
   readonly deadlineMs: number;
+  /**
+   * Ascending tasks, from 1 to tasks - 1, each the first of another part of the run's input. A chunk is sent the inputs
+   * of its own part only, so no chunk crosses a cut. Kept as it is, not copied: it is not to change afterwards.
+   */
+  readonly inputCuts?: ArrayLike<number>;
 }
 
 export interface NodeOffer {
@@ -54,6 +59,18 @@ export type Event =
   | { readonly kind: 'runStopped'; readonly runId: string; readonly reason: string }
   | { readonly kind: 'nodeJoined'; readonly node: NodeOffer }
   | { readonly kind: 'nodeLost'; readonly nodeId: string; readonly incarnation: number; readonly reason: string }
+  /**
+   * The node is to be handed nothing more. With `handBack` it is to let go of what it is at work on as well; asked for
+   * later, this goes beyond a drain without.
+   */
+  | {
+      readonly kind: 'nodeDraining';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly handBack: boolean;
+    }
+  /** A node that drains, or has drained, serves again. */
+  | { readonly kind: 'nodeResumed'; readonly nodeId: string; readonly incarnation: number }
   | {
       /** Tasks [from, to) of an attempt are done, those of `failed` (ascending) without success. */
       readonly kind: 'attemptReported';

@@ -35,6 +35,51 @@ describe('asked why a run is not done, the scheduler says', () => {
     );
   });
 
+  it('NODES_DRAINING where all that could do it drain, which they are and what to do', () => {
+    const cluster = new ModelCluster();
+    for (const id of ['a', 'b']) cluster.join(id);
+    cluster.join('c', { workloads: ['primes'] });
+    for (const id of ['a', 'b']) cluster.drain(id);
+    cluster.submit('r1');
+    assert.deepEqual(reasons(cluster), [
+      {
+        code: 'NODES_DRAINING',
+        text: 'all 2 nodes that offer workload sums drain: a, b; regatta nodes resume NODE lets one work again',
+      },
+    ]);
+    cluster.lose('b');
+    const text = 'the only node that offers workload sums drains: regatta nodes resume a lets it work again';
+    assert.equal(reasons(cluster)[0]!.text, text);
+  });
+
+  it('NODES_DRAINING rather than a backoff that will pass, and how much is still on nodes that drain', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { tasks: 2 });
+    cluster.drain('a', true);
+    cluster.letGo(cluster.held('a')[0]!);
+    assert.deepEqual(codes(cluster), ['NODES_DRAINING', 'IN_FLIGHT']);
+    assert.match(reasons(cluster)[1]!.text, /on node a, for 0 ms; chunks on draining nodes: 1 \(a\)$/);
+  });
+
+  it('which nodes drain beside those that are busy', () => {
+    const cluster = new ModelCluster();
+    for (const id of ['a', 'b']) cluster.join(id, { cores: 1 });
+    cluster.submit('r1', { tasks: 100 });
+    cluster.drain('a');
+    assert.match(reasons(cluster)[0]!.text, /all are busy: b holds chunks: 2 of r1; draining, so handed nothing: a$/);
+  });
+
+  it('nothing of nodes that drain where all tasks are handed out to others', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1');
+    cluster.join('b');
+    cluster.drain('b');
+    assert.deepEqual(codes(cluster), ['IN_FLIGHT']);
+    assert.doesNotMatch(reasons(cluster)[0]!.text, /drain/);
+  });
+
   it('which other runs hold the lanes', () => {
     const cluster = new ModelCluster();
     cluster.join('a', { cores: 1 });

@@ -4,15 +4,19 @@ import type { Attempt, Node } from './node.ts';
 import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
 
+export const reasonCodes = [
+  'NO_NODES',
+  'NO_NODE_OFFERS_WORKLOAD',
+  'NODES_DRAINING',
+  'LANES_BUSY',
+  'RETRY_BACKOFF',
+  'IN_FLIGHT',
+  'STOPPING',
+  'ENDED',
+] as const;
+
 export interface Reason {
-  readonly code:
-    | 'NO_NODES'
-    | 'NO_NODE_OFFERS_WORKLOAD'
-    | 'LANES_BUSY'
-    | 'RETRY_BACKOFF'
-    | 'IN_FLIGHT'
-    | 'STOPPING'
-    | 'ENDED';
+  readonly code: (typeof reasonCodes)[number];
   readonly text: string;
 }
 
@@ -31,25 +35,49 @@ function whyNotHandedOut(scheduler: Scheduler, run: Run, now: number): Reason[] 
   if (scheduler.nodes.size === 0) {
     return [{ code: 'NO_NODES', text: 'no node is connected: start a node-agent that dials this coordinator' }];
   }
-  if (run.shares.size === 0) {
-    const text = `none of the ${scheduler.nodes.size} connected nodes offers workload ${run.plan.workload}`;
+  const { workload } = run.plan;
+  const able = [...scheduler.nodes.values()].filter((node) => node.workloads.has(workload));
+  if (able.length === 0) {
+    const text = `none of the ${scheduler.nodes.size} connected nodes offers workload ${workload}`;
     return [{ code: 'NO_NODE_OFFERS_WORKLOAD', text }];
   }
+  const draining = able.filter((node) => !node.serves);
+  if (draining.length === able.length) return [{ code: 'NODES_DRAINING', text: allDrainText(able, workload) }];
   const workAt = run.workAt(now);
   if (workAt > now) {
     const text = `${run.pending} tasks wait ${Math.ceil(workAt - now)} ms before they are tried again`;
     return [{ code: 'RETRY_BACKOFF', text }];
   }
-  return [{ code: 'LANES_BUSY', text: lanesBusyText(run) }];
+  return [{ code: 'LANES_BUSY', text: lanesBusyText(run, draining) }];
 }
 
-function lanesBusyText(run: Run): string {
-  const nodes = [...run.shares.values()].map((share) => share.node);
-  const named = nodes.slice(0, limits.nodesExplainedMax).map(busyText).join('; ');
-  const more = nodes.length > limits.nodesExplainedMax ? `; and ${nodes.length - limits.nodesExplainedMax} more` : '';
+function allDrainText(nodes: readonly Node[], workload: string): string {
+  const [first] = nodes;
+  return nodes.length === 1
+    ? `the only node that offers workload ${workload} drains: regatta nodes resume ${first!.id} lets it work again`
+    : `all ${nodes.length} nodes that offer workload ${workload} drain: ${named(nodes)}; ` +
+        'regatta nodes resume NODE lets one work again';
+}
+
+function lanesBusyText(run: Run, draining: readonly Node[]): string {
+  const serving = [...run.shares.values()].filter((share) => share.serves).map((share) => share.node);
   const suspects = run.suspects.size;
   const alone = suspects === 0 ? '' : `; ${suspects} of them may have killed a host process and are tried alone`;
-  return `${run.pending} tasks wait for a lane; all are busy: ${named}${more}${alone}`;
+  const drain = draining.length === 0 ? '' : `; draining, so handed nothing: ${named(draining)}`;
+  return `${run.pending} tasks wait for a lane; all are busy: ${listed(serving.map(busyText), '; ')}${alone}${drain}`;
+}
+
+const named = (nodes: readonly Node[]): string =>
+  listed(
+    nodes.map((node) => node.id),
+    ', ',
+  );
+
+/** The first few, and how many more there are. */
+function listed(texts: readonly string[], separator: string): string {
+  const more = texts.length - limits.nodesExplainedMax;
+  const few = texts.slice(0, limits.nodesExplainedMax);
+  return [...few, ...(more > 0 ? [`and ${more} more`] : [])].join(separator);
 }
 
 function busyText(node: Node): string {
@@ -60,14 +88,22 @@ function busyText(node: Node): string {
 }
 
 function inFlight(run: Run, now: number): Reason {
-  const oldest = attemptsOf(run).reduce((a, b) => (b.assignedAt < a.assignedAt ? b : a));
+  const attempts = attemptsOf(run);
+  const oldest = attempts.reduce((a, b) => (b.assignedAt < a.assignedAt ? b : a));
   const since = Math.round(now - oldest.assignedAt);
   const { from, to } = { from: oldest.reported, to: oldest.to - 1 };
   const on = `on node ${oldest.share.node.id}, for ${since} ms`;
   // A node may have told of a chunk's last task and not yet that the chunk is over.
   const where = from > to ? `attempt ${oldest.id}, has no task left, ${on}` : `tasks ${from}..${to} ${on}`;
   const text = `${run.inFlight} tasks in ${run.held} chunks are being worked on; the oldest, ${where}`;
-  return { code: 'IN_FLIGHT', text };
+  return { code: 'IN_FLIGHT', text: text + drainingText(attempts) };
+}
+
+function drainingText(attempts: readonly Attempt[]): string {
+  const held = attempts.filter(({ share }) => !share.node.serves);
+  if (held.length === 0) return '';
+  const nodes = [...new Set(held.map(({ share }) => share.node))];
+  return `; chunks on draining nodes: ${held.length} (${named(nodes)})`;
 }
 
 const attemptsOf = (run: Run): Attempt[] =>

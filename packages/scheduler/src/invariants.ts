@@ -14,6 +14,7 @@ export function checkInvariants(scheduler: Scheduler): void {
     run.assertConservation();
     checkPartition(scheduler, run);
     checkSums(scheduler, run);
+    checkEnrolled(scheduler, run);
     const due = run.active && run.pending > 0;
     assert(scheduler.turns.includes(run) === due, `run ${run.id} has a turn and no work, or work and no turn (I7)`);
   }
@@ -48,17 +49,24 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
 
 /** What a run adds up over its nodes as it goes. */
 function checkSums(scheduler: Scheduler, run: Run): void {
-  const sums = { lanes: 0, held: 0, rate: 0, rates: 0 };
-  for (const { node, lanes, attempts, rate } of run.shares.values()) {
+  const sums = { held: 0, serving: 0, lanes: 0, rate: 0, rates: 0 };
+  for (const { node, serves, lanes, attempts, rate } of run.shares.values()) {
     assert(scheduler.nodes.get(node.id) === node, `run ${run.id} has a part on ${node.id}, which is lost (I5)`);
+    assert(node.serves || !serves, `run ${run.id} is served by ${node.id}, which drains (I5)`);
     assert(node.runs.has(run), `${node.id} does not know of its part in ${run.id}`);
-    sums.lanes += lanes;
     sums.held += attempts;
+    if (!serves) continue;
+    sums.serving++;
+    sums.lanes += lanes;
     sums.rate += rate;
     sums.rates += rate > 0 ? 1 : 0;
   }
-  assert(sums.lanes === run.lanes, `run ${run.id} has ${sums.lanes} lanes, its books say ${run.lanes}`);
   assert(sums.held === run.held, `run ${run.id} has ${sums.held} attempts out, its books say ${run.held}`);
+  assert(
+    sums.serving === run.serving,
+    `run ${run.id} is served by ${sums.serving} nodes, its books say ${run.serving}`,
+  );
+  assert(sums.lanes === run.lanes, `run ${run.id} has ${sums.lanes} lanes, its books say ${run.lanes}`);
   assert(sums.rates === run.rateCount, `run ${run.id} knows ${sums.rates} rates, its books say ${run.rateCount}`);
   const off = Math.abs(sums.rate - run.rateSum);
   assert(
@@ -67,7 +75,24 @@ function checkSums(scheduler: Scheduler, run: Run): void {
   );
 }
 
+/** A run has the nodes that it asked for and no more; while it has not, each node that could serve it does (I7). */
+function checkEnrolled(scheduler: Scheduler, run: Run): void {
+  const { nodes: limit, workload } = run.plan;
+  assert(limit === 0 || run.serving <= limit, `run ${run.id} asked for ${limit} nodes and has ${run.serving}`);
+  if (!run.active || (limit > 0 && run.serving === limit)) return;
+  for (const node of scheduler.nodes.values()) {
+    const could = node.serves && node.workloads.has(workload);
+    assert(
+      !could || run.shares.get(node.id)?.serves === true,
+      `${node.id} could serve run ${run.id}, and does not (I7)`,
+    );
+  }
+}
+
 function checkNode(scheduler: Scheduler, node: Node): void {
+  const empties = node.state === 'draining' || node.state === 'handingBack';
+  assert(!empties || node.attempts.size > 0, `${node.id} drains and holds nothing: it has drained`);
+  assert(node.state !== 'drained' || node.attempts.size === 0, `${node.id} has drained, and holds chunks`);
   const held = new Map<Run, number>();
   let load = 0;
   for (const { run, share, alone } of node.attempts.values()) {

@@ -32,8 +32,8 @@ export const limits = {
   nodesExplainedMax: 5,
 } as const;
 
-/** Whoever admits a plan has checked it and told its author; here a bad one is a bug. */
-export function assertWithinLimits({ tasks, nodes, chunk, retries, deadlineMs }: RunPlan): void {
+/** Whoever admits a plan has checked it and told its author; here a bad one is a bug. Costs O(cuts of its input). */
+export function assertWithinLimits({ tasks, nodes, chunk, retries, deadlineMs, inputCuts = [] }: RunPlan): void {
   assert(tasks >= 1, 'a run has at least one task');
   assert(tasks <= limits.tasksPerRunMax, 'a run has at most tasksPerRunMax tasks');
   assert(retries <= limits.retriesPerTaskMax, 'a task is tried again at most retriesPerTaskMax times');
@@ -41,4 +41,10 @@ export function assertWithinLimits({ tasks, nodes, chunk, retries, deadlineMs }:
     assert(Number.isSafeInteger(count) && count >= 0, `a plan counts in whole numbers, not ${count}`);
   }
   assert(deadlineMs >= 0, 'a deadline is not before the submission');
+  let before = 0;
+  for (let i = 0; i < inputCuts.length; i++) {
+    const cut = inputCuts[i]!;
+    assert(Number.isSafeInteger(cut) && cut > before && cut < tasks, 'cuts ascend, from the second task to the last');
+    before = cut;
+  }
 }

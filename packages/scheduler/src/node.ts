@@ -1,7 +1,7 @@
 /** One incarnation of one node-agent: what it offers and what it holds. */
 import type { NodeOffer } from './events.ts';
 import type { Chunk, Run, Share } from './run.ts';
-import type { AttemptState } from './transitions.ts';
+import type { AttemptState, NodeState } from './transitions.ts';
 
 /** One try at a chunk on one node. Tasks before `reported` are done. */
 export interface Attempt extends Chunk {
@@ -21,6 +21,7 @@ export class Node {
   readonly runs = new Set<Run>();
   /** Cores' worth of chunks held: 1 / concurrency each, as lanes of one thread share a core. */
   load = 0;
+  state: NodeState = 'serving';
 
   constructor(offer: NodeOffer) {
     this.offer = offer;
@@ -29,6 +30,11 @@ export class Node {
 
   get id(): string {
     return this.offer.id;
+  }
+
+  /** It is handed chunks; otherwise it drains, or has drained. */
+  get serves(): boolean {
+    return this.state === 'serving';
   }
 
   /** Load by core: how full it is, beside other nodes. */

@@ -2,9 +2,9 @@
  * One run: which of its tasks are committed, handed out or still to do, and who works on it.
  * Holds ranges and chunks only; a run handed out in order costs the same at a thousand tasks and at a billion.
  *
- * Owns I1 (every task is in exactly one of: committed, in flight, pending), I2 and I3.
+ * Owns I1 (every task is in exactly one of: committed, in flight, pending; no chunk crosses a cut), I2 and I3.
  */
-import { assert, lengthOf, MinHeap, type Range, RangeSet } from '@regatta/kernel';
+import { assert, InvariantError, lengthOf, MinHeap, type Range, RangeSet } from '@regatta/kernel';
 import type { RunCounts } from './effects.ts';
 import type { RunPlan, Shape } from './events.ts';
 import type { Node } from './node.ts';
@@ -38,6 +38,11 @@ export interface Share {
   /** With no zeros; fixed while the node keeps its incarnation. */
   readonly shape: Shape;
   readonly lanes: number;
+  /**
+   * Its node is handed chunks of this run. Otherwise it drains, or did and has lost its place to another; the share is
+   * kept all the same, as the node may hold chunks, and has the run's order.
+   */
+  serves: boolean;
   attempts: number;
   /** It holds a suspect, and so nothing else. */
   alone: boolean;
@@ -67,19 +72,24 @@ export class Run {
   held = 0;
   /** Bytes of all results so far. */
   resultBytes = 0;
-  /** Sums over `shares`: lanes, known rates, and how many are known. */
+  /** Sums over the shares that serve: how many, their lanes, known rates, and how many are known. */
+  serving = 0;
   lanes = 0;
   rateSum = 0;
   rateCount = 0;
   /** Cores' worth of chunks handed out in its present turn. */
   turnUsed = 0;
   #next = 0;
+  /** Where the part of the input ends that `#next` is in, and how many cuts there are up to there. */
+  #partEnd: number;
+  #cutsPassed = 0;
   #retryTasks = 0;
 
   constructor(plan: RunPlan, now: number) {
     this.plan = plan;
     this.submittedAt = now;
     this.deadlineAt = plan.deadlineMs > 0 ? now + plan.deadlineMs : Number.POSITIVE_INFINITY;
+    this.#partEnd = this.#nextPartEnd();
   }
 
   get id(): string {
@@ -108,12 +118,11 @@ export class Run {
 
   /** What this share's node is to be given next; nothing while it holds a suspect, or has to let go for one. */
   workFor(share: Share, now: number): Work | undefined {
-    if (share.alone) return undefined;
+    if (!share.serves || share.alone) return undefined;
     const usual = this.#next < this.plan.tasks || dueAt(this.retries) <= now ? 'usual' : undefined;
     if (dueAt(this.suspects) > now) return usual;
     // One node lets go of all else for the suspects' sake, so that they need not wait for the end of the run.
-    const [first] = this.shares.values();
-    if (share !== first && usual !== undefined) return usual;
+    if (usual !== undefined && share !== this.#firstServing()) return usual;
     return share.attempts === 0 ? 'suspect' : undefined;
   }
 
@@ -122,7 +131,8 @@ export class Run {
     if (dueAt(this.retries) <= now) return this.#takeRetry(this.retries, size);
     const from = this.#next;
     assert(from < this.plan.tasks, 'took from a run with nothing to hand out');
-    this.#next = Math.min(this.plan.tasks, from + size);
+    this.#next = Math.min(this.#partEnd, from + size);
+    if (this.#next === this.#partEnd) this.#partEnd = this.#nextPartEnd();
     return { from, to: this.#next, attempt: 1, failures: 0, nodeLosses: 0, alone: false };
   }
 
@@ -140,6 +150,16 @@ export class Run {
     return { ...chunk, to };
   }
 
+  /** Cuts are passed in their order, one at a time: a search for each chunk would cost more than the chunk. */
+  #nextPartEnd(): number {
+    return this.plan.inputCuts?.[this.#cutsPassed++] ?? this.plan.tasks;
+  }
+
+  #firstServing(): Share | undefined {
+    for (const share of this.shares.values()) if (share.serves) return share;
+    return undefined;
+  }
+
   /** Puts back what was taken. */
   putBack(chunk: RetryChunk): void {
     assert(!chunk.alone || lengthOf(chunk) === 1, 'a suspect is one task');
@@ -149,8 +169,10 @@ export class Run {
 
   /** Ends tasks for good; `failed` of them without a result. I2: none of them had ended before. */
   commit(from: number, to: number, failed: number): void {
-    const fresh = this.committed.add(from, to);
-    assert(fresh.length === 1 && lengthOf(fresh[0]!) === to - from, `tasks ${from}..${to} committed twice (I2)`);
+    const before = this.committed.size;
+    this.committed.add(from, to);
+    const fresh = this.committed.size - before;
+    if (fresh !== to - from || fresh === 0) throw new InvariantError(`tasks ${from}..${to} committed twice (I2)`);
     this.failed += failed;
     this.succeeded += to - from - failed;
   }
@@ -167,14 +189,16 @@ export class Run {
     return { tasks: this.plan.tasks, succeeded, failed, cancelled, inFlight: ended ? 0 : inFlight, pending };
   }
 
-  /** I3. Cheap: asserted in every step that touches the run. */
+  /** I3. Asserted in every step that touches the run, so the text is made only where it is needed. */
   assertConservation(): void {
     const { tasks, succeeded, failed, cancelled, inFlight, pending } = this.counts();
-    assert(
-      tasks === succeeded + failed + cancelled + inFlight + pending,
-      `run ${this.id}: ${tasks} tasks, but ${succeeded} + ${failed} + ${cancelled} + ${inFlight} + ${pending} (I3)`,
-    );
-    assert(this.committed.size === succeeded + failed, `run ${this.id}: commits and counts differ (I2)`);
+    if (tasks !== succeeded + failed + cancelled + inFlight + pending) {
+      const parts = [succeeded, failed, cancelled, inFlight, pending].join(' + ');
+      throw new InvariantError(`run ${this.id}: ${tasks} tasks, but ${parts} (I3)`);
+    }
+    if (this.committed.size !== succeeded + failed) {
+      throw new InvariantError(`run ${this.id}: commits and counts differ (I2)`);
+    }
   }
 }
 

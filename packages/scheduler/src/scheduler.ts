@@ -11,14 +11,14 @@ import { assert, type Range, unreachable } from '@regatta/kernel';
 import { Alarms } from './alarms.ts';
 import { dispatch, type Field } from './dispatch.ts';
 import type { Effect, IgnoreReason } from './effects.ts';
-import { dismiss, enroll, learnRate } from './enroll.ts';
+import { dismiss, enroll, learnRate, setAside } from './enroll.ts';
 import type { AttemptEnd, Event, Loss, NodeOffer, RunPlan } from './events.ts';
 import { assertWithinLimits, limits } from './limits.ts';
 import { backoffMs, type Cause, judge } from './losses.ts';
 import { type Attempt, Node } from './node.ts';
 import { between, flawOf, type Report, rateOf, stretchesOf } from './reports.ts';
 import { type RetryChunk, Run } from './run.ts';
-import { nextAttemptState } from './transitions.ts';
+import { nextAttemptState, nextNodeState } from './transitions.ts';
 
 /** How much the newest chunk counts in a node's measured rate. */
 const RATE_WEIGHT = 0.5;
@@ -58,6 +58,10 @@ export class Scheduler implements Field {
         return this.#join(event.node, now);
       case 'nodeLost':
         return this.#lose(event.nodeId, event.incarnation, event.reason, now);
+      case 'nodeDraining':
+        return this.#drain(event.nodeId, event.incarnation, event.handBack);
+      case 'nodeResumed':
+        return this.#resume(event.nodeId, event.incarnation);
       case 'attemptReported':
         return this.#report(event, now);
       case 'tick':
@@ -106,13 +110,17 @@ export class Scheduler implements Field {
     if (before !== undefined) this.#lose(offer.id, before.offer.incarnation, 'it came back as a new incarnation', now);
     const node = new Node(offer);
     this.nodes.set(offer.id, node);
+    this.#enlist(node);
+  }
+
+  #enlist(node: Node): void {
     for (const run of this.runs.values()) if (run.active) enroll(run, [node]);
     this.#toServe.add(node);
   }
 
   #lose(nodeId: string, incarnation: number, reason: string, now: number): void {
-    const node = this.nodes.get(nodeId);
-    if (node === undefined || node.offer.incarnation !== incarnation) return this.#ignore('stale-node');
+    const node = this.#nodeOf(nodeId, incarnation);
+    if (node === undefined) return this.#ignore('stale-node');
     this.nodes.delete(nodeId);
     const loss: Loss = { code: 'NODE_LOST', message: `node ${nodeId} was lost: ${reason}` };
     const attempts = [...node.attempts.values()];
@@ -126,9 +134,42 @@ export class Scheduler implements Field {
     }
   }
 
+  #drain(nodeId: string, incarnation: number, handBack: boolean): void {
+    const node = this.#nodeOf(nodeId, incarnation);
+    if (node === undefined) return this.#ignore('stale-node');
+    const next = nextNodeState(node.state, handBack ? 'handBackAsked' : 'drainAsked');
+    if (next === node.state) return this.#ignore('already-draining');
+    node.state = next;
+    this.#effects.push({ kind: 'drain', nodeId, incarnation, handBack });
+    for (const run of node.runs) {
+      setAside(run, run.shares.get(nodeId)!);
+      if (run.active) enroll(run, this.nodes.values());
+      // Others may take what this node would have taken; one of them may have to let go for the suspects now.
+      this.#serve(run);
+    }
+    this.#noteIfDrained(node);
+  }
+
+  #resume(nodeId: string, incarnation: number): void {
+    const node = this.#nodeOf(nodeId, incarnation);
+    if (node === undefined) return this.#ignore('stale-node');
+    const next = nextNodeState(node.state, 'resumed');
+    if (next === node.state) return this.#ignore('not-draining');
+    node.state = next;
+    this.#enlist(node);
+    // It may be the one again that lets go for the suspects, and another need not any more.
+    for (const run of node.runs) this.#serve(run);
+  }
+
+  #noteIfDrained(node: Node): void {
+    if (node.attempts.size > 0 || node.state === 'drained') return;
+    node.state = nextNodeState(node.state, 'emptied');
+    this.#effects.push({ kind: 'nodeDrained', nodeId: node.id, incarnation: node.offer.incarnation });
+  }
+
   #report(report: Report, now: number): void {
-    const node = this.nodes.get(report.nodeId);
-    if (node === undefined || node.offer.incarnation !== report.incarnation) return this.#ignore('stale-node');
+    const node = this.#nodeOf(report.nodeId, report.incarnation);
+    if (node === undefined) return this.#ignore('stale-node');
     const attempt = node.attempts.get(report.attemptId);
     if (attempt === undefined) return this.#ignore('fenced-attempt');
     const { run } = attempt;
@@ -139,6 +180,7 @@ export class Scheduler implements Field {
     if (report.end.kind !== 'open') this.#endAttempt(attempt, report.end, now);
     this.#toServe.add(node);
     this.#settle(run);
+    if (!node.serves) this.#noteIfDrained(node);
   }
 
   /** Commits what the report says is done, but for failed tasks that may be tried again. */
@@ -257,6 +299,12 @@ export class Scheduler implements Field {
       if (run.deadlineAt <= now) this.#stop(runId, `deadline of ${run.plan.deadlineMs} ms passed`);
       else this.#serve(run);
     }
+  }
+
+  /** Nothing where that incarnation of the node is not there (any more, or yet). */
+  #nodeOf(nodeId: string, incarnation: number): Node | undefined {
+    const node = this.nodes.get(nodeId);
+    return node?.offer.incarnation === incarnation ? node : undefined;
   }
 
   /** At the end of the step, looks at what the run's nodes can take. */

@@ -1,5 +1,5 @@
 /**
- * Which state follows on which event, for runs and for attempts. The compiler refuses a table with a cell missing.
+ * Which state follows on which event, for runs, attempts and nodes. The compiler refuses a table with a cell missing.
  * An `impossible` cell is a bug and throws; an `ignored` one is late news.
  */
 import { InvariantError } from '@regatta/kernel';
@@ -70,6 +70,19 @@ export const attemptTable = {
   },
 } as const satisfies Record<AttemptState, Record<AttemptTrigger, AttemptState | 'ignored' | 'impossible'>>;
 
+/** Whether a node is handed anything. One that is lost is forgotten; its next incarnation starts out as `serving`. */
+export type NodeState = 'serving' | 'draining' | 'handingBack' | 'drained';
+type NodeTrigger = 'drainAsked' | 'handBackAsked' | 'emptied' | 'resumed';
+
+export const nodeTable = {
+  serving: { drainAsked: 'draining', handBackAsked: 'handingBack', emptied: 'impossible', resumed: 'ignored' },
+  // Whoever finds that waiting takes too long can still ask for all of it.
+  draining: { drainAsked: 'ignored', handBackAsked: 'handingBack', emptied: 'drained', resumed: 'serving' },
+  // What was asked for goes beyond a plain drain, and cannot be taken back: the node may have obeyed.
+  handingBack: { drainAsked: 'ignored', handBackAsked: 'ignored', emptied: 'drained', resumed: 'serving' },
+  drained: { drainAsked: 'ignored', handBackAsked: 'ignored', emptied: 'impossible', resumed: 'serving' },
+} as const satisfies Record<NodeState, Record<NodeTrigger, NodeState | 'ignored' | 'impossible'>>;
+
 /** The run's next state. @throws InvariantError where the table says `impossible` */
 export function nextRunState(state: RunState, trigger: RunTrigger): RunState {
   return follow(state, runTable[state][trigger], trigger);
@@ -78,6 +91,11 @@ export function nextRunState(state: RunState, trigger: RunTrigger): RunState {
 /** The attempt's next state. @throws InvariantError where the table says `impossible` */
 export function nextAttemptState(state: AttemptState, trigger: AttemptTrigger): AttemptState {
   return follow(state, attemptTable[state][trigger], trigger);
+}
+
+/** The node's next state. @throws InvariantError where the table says `impossible` */
+export function nextNodeState(state: NodeState, trigger: NodeTrigger): NodeState {
+  return follow(state, nodeTable[state][trigger], trigger);
 }
 
 function follow<S extends string>(state: S, next: S | 'ignored' | 'impossible', trigger: string): S {

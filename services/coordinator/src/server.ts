@@ -52,6 +52,9 @@ export async function startServer(
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
+    // A peer that is cut off without a word would be served for ever.
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.leaseMs,
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
   });

@@ -1,6 +1,7 @@
 /**
  * Books of a cluster kept from the scheduler's events and effects alone, as the coordinator could keep them: what the
- * scheduler believes of itself is not asked. Holds it to I2, I3, I5 and to the order of effects.
+ * scheduler believes of itself is not asked. Holds it to I2, I3, I5, to the cuts of a run's input, to what it owes nodes
+ * that drain, and to the order of effects.
  */
 import assert from 'node:assert/strict';
 import type { Effect, RunCounts } from '../effects.ts';
@@ -27,13 +28,15 @@ interface Open extends Of<'assign'> {
 }
 
 /** Of one step: what has come to pass, then what is to be started, then when to wake. */
-const rank = {
+export const rank: Readonly<Record<Effect['kind'], number>> = {
   commit: 0,
   giveUp: 0,
   retry: 0,
   runStopping: 0,
   cancel: 0,
   runEnded: 0,
+  drain: 0,
+  nodeDrained: 0,
   ignored: 0,
   runStarted: 1,
   assign: 1,
@@ -43,6 +46,8 @@ const rank = {
 export class Ledger {
   readonly #books = new Map<string, Book>();
   readonly #incarnations = new Map<string, number>();
+  /** Of the nodes that are there, those that drain: what they were told last, and whether they were called drained. */
+  readonly #draining = new Map<string, { handBack: boolean; drained: boolean }>();
   readonly #open = new Map<number, Open>();
   readonly #cancelled = new Set<number>();
   #lastAttemptId = 0;
@@ -69,6 +74,7 @@ export class Ledger {
     for (const effect of happened) if (effect.kind === 'cancel') this.#cancel(effect);
     if (event.kind === 'attemptReported') this.#letGo(event, effects, reported);
     this.#followNodes(event);
+    this.#followDrains(event, effects);
     for (const effect of happened) if (effect.kind === 'runEnded') this.#end(effect);
     for (const effect of effects) {
       if (effect.kind === 'runStarted') this.#start(effect);
@@ -158,8 +164,45 @@ export class Ledger {
     this.#incarnations.set(id, incarnation);
   }
 
+  #followDrains(event: Event, effects: readonly Effect[]): void {
+    if (event.kind === 'nodeDraining' || event.kind === 'nodeResumed') this.#orderDrain(event, effects);
+    else assert.ok(!effects.some(({ kind }) => kind === 'drain'), 'nobody asked for a drain');
+    for (const effect of effects) {
+      if (effect.kind !== 'nodeDrained') continue;
+      const state = this.#draining.get(effect.nodeId);
+      assert.equal(this.#incarnations.get(effect.nodeId), effect.incarnation, `${effect.nodeId} is not there to drain`);
+      assert.equal(state?.drained, false, `${effect.nodeId} is called drained and does not drain, or was before`);
+      state.drained = true;
+    }
+    for (const [nodeId, { drained }] of this.#draining) {
+      const holds = [...this.#open.values()].some((open) => open.nodeId === nodeId);
+      assert.equal(drained, !holds, `${nodeId} drains, ${holds ? 'holds something' : 'holds nothing'}: ${drained}`);
+    }
+  }
+
+  /** An order to drain is passed on where it asks for more than the node was told before. */
+  #orderDrain(event: Extract<Event, { kind: 'nodeDraining' | 'nodeResumed' }>, effects: readonly Effect[]): void {
+    const { nodeId, incarnation } = event;
+    const stale = this.#incarnations.get(nodeId) !== incarnation;
+    const told = effects.filter((effect) => effect.kind === 'drain');
+    const before = this.#draining.get(nodeId);
+    assert.equal(hasIgnored(effects, 'stale-node'), stale, `${nodeId} ${incarnation} is ${stale ? 'not ' : ''}there`);
+    if (event.kind === 'nodeResumed') {
+      assert.equal(hasIgnored(effects, 'not-draining'), !stale && before === undefined);
+      assert.deepEqual(told, []);
+      if (!stale) this.#draining.delete(nodeId);
+      return;
+    }
+    const { handBack } = event;
+    const more = before === undefined || (handBack && !before.handBack && !before.drained);
+    assert.equal(hasIgnored(effects, 'already-draining'), !stale && !more);
+    assert.deepEqual(told, !stale && more ? [{ kind: 'drain', nodeId, incarnation, handBack }] : []);
+    if (!stale && more) this.#draining.set(nodeId, { handBack, drained: false });
+  }
+
   #lose(nodeId: string): void {
     this.#incarnations.delete(nodeId);
+    this.#draining.delete(nodeId);
     for (const { attemptId, nodeId: on } of [...this.#open.values()]) if (on === nodeId) this.#close(attemptId);
   }
 
@@ -204,9 +247,12 @@ export class Ledger {
     const { nodeId, incarnation, attemptId, runId, from, to } = effect;
     const book = this.#books.get(runId)!;
     assert.equal(this.#incarnations.get(nodeId), incarnation, `assigns to ${nodeId} ${incarnation}, not there (I5)`);
+    assert.ok(!this.#draining.has(nodeId), `assigns to ${nodeId}, which drains (I5)`);
     assert.ok(attemptId > this.#lastAttemptId, 'an attempt id is used twice');
     assert.ok(book.started && book.ended === undefined, `assigns a chunk of ${runId}, which is not under way`);
     assert.ok(from < to, 'an empty chunk');
+    const crossed = Array.from(book.plan.inputCuts ?? []).filter((cut) => from < cut && cut < to);
+    assert.deepEqual(crossed, [], `the chunk ${from}..${to} needs the inputs of more than one part (I1)`);
     assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
     this.#lastAttemptId = attemptId;
     book.opened.add(keyOf(nodeId, incarnation));

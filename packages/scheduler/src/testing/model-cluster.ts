@@ -16,7 +16,10 @@ export type Report = Extract<Event, { kind: 'attemptReported' }>;
 export interface Order extends Extract<Effect, { kind: 'assign' }> {
   /** Tasks before it have been reported. */
   done: number;
-  cancelled: boolean;
+  /** Its node is to stop it: the run is being stopped, or the node drains and is to hand it back. */
+  recalled: boolean;
+  /** Nothing comes of it until it is recalled, or its host process or its node is lost. */
+  hangs: boolean;
 }
 
 type News = Partial<Pick<Report, 'failed' | 'busyMs' | 'bytes'>>;
@@ -44,6 +47,7 @@ export class ModelCluster {
     for (const effect of effects) this.#obey(effect);
     this.#assertCounts();
     this.#assertBusy();
+    this.#assertSuspectsNext(effects);
     return effects;
   }
 
@@ -59,6 +63,14 @@ export class ModelCluster {
   lose(nodeId: string): Effect[] {
     this.#forget(nodeId);
     return this.step({ kind: 'nodeLost', nodeId, incarnation: this.incarnationOf(nodeId), reason: 'no heartbeat' });
+  }
+
+  drain(nodeId: string, handBack = false): Effect[] {
+    return this.step({ kind: 'nodeDraining', nodeId, incarnation: this.incarnationOf(nodeId), handBack });
+  }
+
+  resume(nodeId: string): Effect[] {
+    return this.step({ kind: 'nodeResumed', nodeId, incarnation: this.incarnationOf(nodeId) });
   }
 
   submit(runId: string, plan: Partial<RunPlan> = {}): Effect[] {
@@ -88,6 +100,16 @@ export class ModelCluster {
     const isMeant = (order: Order) =>
       (nodeId ?? order.nodeId) === order.nodeId && (runId ?? order.runId) === order.runId;
     return [...this.#orders.values()].filter(isMeant);
+  }
+
+  /** What the lanes of the node have begun: of each run the first that it was handed. */
+  atWork(nodeId: string): Order[] {
+    const runIds = new Set(this.held(nodeId).map(({ runId }) => runId));
+    return [...runIds].flatMap((runId) => {
+      const share = this.scheduler.runs.get(runId)?.shares.get(nodeId);
+      // What a garbled report has ended is the node's no more, though it does not know.
+      return this.held(nodeId, runId).slice(0, share?.lanes ?? 0);
+    });
   }
 
   /** The order that covers the task. */
@@ -134,13 +156,14 @@ export class ModelCluster {
     return this.step(this.write(order, order.done, { kind: 'stopped' }));
   }
 
-  /** No more faults: all that is held is completed, all ticks come. @returns how many steps it took until no run is left */
+  /** No more faults: all that is held is completed or, where it hangs, timed out; all ticks come. @returns how many steps it took until no run is left */
   settle(stepsMax: number): number {
     for (let steps = 0; steps < stepsMax; steps++) {
       if (this.scheduler.runs.size === 0) return steps;
       const [order] = this.#orders.values();
       if (order !== undefined) {
-        if (order.cancelled) this.letGo(order);
+        if (order.recalled) this.letGo(order);
+        else if (order.hangs) this.die(order, order.done);
         else this.complete(order);
         continue;
       }
@@ -160,8 +183,7 @@ export class ModelCluster {
       assert.ok(this.scheduler.nextAttemptId <= attemptsMax + 1, `more than ${attemptsMax} attempts`);
       const [first] = this.#orders.values();
       assert.ok(first !== undefined, `stuck: ${this.#whyNotDone()}`);
-      const { lanes } = this.scheduler.runs.get(first.runId)!.shares.get(first.nodeId)!;
-      const atWork = this.held(first.nodeId).slice(0, lanes);
+      const atWork = this.atWork(first.nodeId);
       const kills = ({ done, to }: Order) => [...poison].some((task) => task >= done && task < to);
       if (atWork.some(kills)) for (const order of atWork) this.die(order);
       else this.complete(first);
@@ -179,11 +201,15 @@ export class ModelCluster {
     }
     if (effect.kind === 'assign') {
       checkCapacity(this.scheduler, effect.nodeId, effect.runId);
-      this.#orders.set(effect.attemptId, { ...effect, done: effect.from, cancelled: false });
+      this.#orders.set(effect.attemptId, { ...effect, done: effect.from, recalled: false, hangs: false });
     }
     if (effect.kind === 'cancel') {
       const order = this.#orders.get(effect.attemptId);
-      if (order !== undefined) order.cancelled = true;
+      if (order !== undefined) order.recalled = true;
+    }
+    if (effect.kind === 'drain') {
+      const begun = effect.handBack ? [] : this.atWork(effect.nodeId);
+      for (const order of this.held(effect.nodeId)) if (!begun.includes(order)) order.recalled = true;
     }
   }
 
@@ -201,11 +227,24 @@ export class ModelCluster {
     if (this.wakeAt <= this.now) return;
     for (const run of this.scheduler.turns) {
       if (run.workAt(this.now) > this.now) continue;
-      for (const { node } of run.shares.values()) {
+      for (const { node, serves } of run.shares.values()) {
         assert.ok(
-          node.attempts.size > 0,
+          !serves || node.attempts.size > 0,
           `${node.id} is idle while run ${run.id} has ${run.pending} tasks to hand out`,
         );
+      }
+    }
+  }
+
+  /** The first node that serves a run with suspects is handed nothing else of it: they would wait for the run's end. */
+  #assertSuspectsNext(effects: readonly Effect[]): void {
+    for (const run of this.scheduler.turns) {
+      const suspect = run.suspects.peek();
+      const first = [...run.shares.values()].find(({ serves }) => serves)?.node;
+      if (suspect === undefined || suspect.notBefore > this.now || first === undefined) continue;
+      for (const { runId, nodeId, attemptId } of assignsIn(effects)) {
+        if (runId !== run.id || nodeId !== first.id) continue;
+        assert.ok(first.attempts.get(attemptId)!.alone, `${nodeId} is handed more of ${runId} while a suspect waits`);
       }
     }
   }

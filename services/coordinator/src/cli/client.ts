@@ -19,6 +19,7 @@ import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunVie
 
 const ANSWER_MS_MAX = 5_000;
 const MESSAGE_BYTES_MAX = 67_108_864;
+const KEEPALIVE_MS = 10_000;
 
 export class Client {
   readonly address: string;
@@ -31,6 +32,9 @@ export class Client {
     setLogVerbosity(logVerbosity.NONE);
     this.#stub = new ControlServiceClient(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      // Whoever watches a coordinator that is cut off must not wait for ever.
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': ANSWER_MS_MAX,
     });
   }
 

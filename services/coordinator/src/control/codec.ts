@@ -5,6 +5,7 @@ import type {
   NodeStatus,
   RunSpec,
   RunStatus,
+  SubmitRunWithInputsRequest,
   Accounting as WireAccounting,
   RunState as WireRunState,
 } from '@regatta/proto/control';
@@ -14,6 +15,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
 import { limitViews } from '../engine/limits.ts';
 import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';
+import type { UploadFrame } from './upload.ts';
 
 const STATES = {
   waiting: 1,
@@ -43,6 +45,11 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
     taskTimeoutMs: spec?.taskTimeoutMs ?? 0,
     deadlineMs: spec?.deadlineMs ?? 0,
   };
+}
+
+export function uploadFrameOf({ frame }: SubmitRunWithInputsRequest): UploadFrame {
+  if (frame?.$case === 'spec') return { kind: 'run', request: requestOf(frame.value) };
+  return frame?.$case === 'inputs' ? { kind: 'inputs', pack: frame.value } : { kind: 'unknown' };
 }
 
 /** @param failuresMax how many of its failures to tell */

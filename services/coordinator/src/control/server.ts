@@ -22,8 +22,16 @@ import type { NodeRecord } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
 import type { ResultStore } from '../engine/result-store.ts';
 import type { RunRecord } from '../engine/run-record.ts';
-import { coordinatorStatusOf, nodeStatusOf, requestOf, statusOf, wireState, workloadOf } from './codec.ts';
-import { Uploads } from './upload.ts';
+import {
+  coordinatorStatusOf,
+  nodeStatusOf,
+  requestOf,
+  statusOf,
+  uploadFrameOf,
+  wireState,
+  workloadOf,
+} from './codec.ts';
+import { type UploadFrame, Uploads } from './upload.ts';
 
 const LIST_RUNS_MAX = 1_000;
 
@@ -53,7 +61,8 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
   return {
     submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
     submitRunWithInputs: (stream, callback) => {
-      uploads.receive(stream).then(
+      const frames = stream.map(uploadFrameOf) as AsyncIterable<UploadFrame>;
+      uploads.receive({ frames, gone: () => stream.cancelled, giveUp: () => stream.push(null) }).then(
         (runId) => callback(null, { runId }),
         (thrown) => {
           callback(serviceError(thrown, log));

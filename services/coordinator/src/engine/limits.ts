@@ -38,6 +38,7 @@ export const limits = {
   heartbeatMs: 500,
   leaseMs: 5_000,
   helloMsMax: 5_000,
+  keepaliveMs: 10_000,
   watchIntervalMs: 100,
   /** A client that reads results gets those of so long together. */
   resultsIntervalMs: 5,

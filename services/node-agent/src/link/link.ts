@@ -27,6 +27,8 @@ import { assignmentOf, helloOf, type Introduction, runOrderOf, wireOutcomeOf } f
 
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
+/** From the hello to the welcome. */
+const WELCOME_MS_MAX = 10_000;
 /** Late failures that wait to be told; beyond it they are dropped: a task that sheds them without end is no news. */
 const LATE_MAX = 1_000;
 
@@ -56,7 +58,6 @@ export interface LinkOptions {
 
 export class Link {
   readonly #options: LinkOptions;
-  readonly #client: NodeLinkServiceClient;
   readonly #backoff = new Backoff(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
   readonly #closing = new AbortController();
   #stream: Stream | undefined;
@@ -70,13 +71,6 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    this.#client = new NodeLinkServiceClient(options.address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': limits.messageBytesMax,
-      'grpc.max_send_message_length': limits.messageBytesMax,
-      // The wait between tries is ours: gRPC's own grows to minutes.
-      'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
-      'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
-    });
   }
 
   /**
@@ -100,7 +94,6 @@ export class Link {
   close(): void {
     this.#closing.abort();
     this.#stream?.cancel();
-    this.#client.close();
   }
 
   report(outcome: Outcome): void {
@@ -130,16 +123,19 @@ export class Link {
 
   /** One connection, from hello to its end. Resolves with why it ended. */
   #connectOnce(): Promise<Ending> {
-    const stream = this.#client.connect();
     const { address, introduction, executor } = this.#options;
+    const client = dial(address);
+    const stream = client.connect();
     const { promise, resolve } = Promise.withResolvers<Ending>();
     const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
     this.#stream = stream;
     this.#full = false;
     let refusal: Refusal | undefined;
+    const unanswered = setTimeout(() => stream.cancel(), WELCOME_MS_MAX);
     stream.on('data', ({ frame }: ConnectResponse) => {
       switch (frame?.$case) {
         case 'welcome':
+          clearTimeout(unanswered);
           this.#welcomed(frame.value);
           return pulse.start(frame.value.heartbeatMs, frame.value.leaseMs);
         case 'refusal':
@@ -162,7 +158,9 @@ export class Link {
       this.#flush();
     });
     const ended = (error?: ServiceError): void => {
+      clearTimeout(unanswered);
       pulse.stop();
+      client.close();
       this.#stream = undefined;
       if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code: '' });
       else resolve({ complaint: `${address}: ${refusal.message}`, code: refusal.code });
@@ -202,6 +200,17 @@ function sizeOf({ results, timing, failures }: Outcome): number {
   for (const { message, stack } of failures) bytes += message.length + stack.length;
   return bytes;
 }
+
+/** Anew for each connection: one that was cut in silence would take the next stream too, and lead nowhere. */
+const dial = (address: string): NodeLinkServiceClient =>
+  new NodeLinkServiceClient(address, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.max_receive_message_length': limits.messageBytesMax,
+    'grpc.max_send_message_length': limits.messageBytesMax,
+    // The wait between tries is ours: gRPC's own grows to minutes.
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
+  });
 
 /** Tells the coordinator that we live, and notices when it does not answer (K2). */
 class Heartbeat {

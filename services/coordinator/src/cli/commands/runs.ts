@@ -1,11 +1,11 @@
 /** runs, show, watch, cancel, results, explain: what became of a run. */
-import { decodeValue, unpack } from '@regatta/workloads';
 import type { Command } from 'commander';
 import { exitCode } from '../exit.ts';
 import { watchToEnd } from '../follow.ts';
 import { clusterCommand, example, wholeNumber } from '../options.ts';
 import { print, printJson, remark } from '../output.ts';
 import { milliseconds, whole } from '../render/format.ts';
+import { entriesOf, jsonLines, textLines, writeAll } from '../render/results.ts';
 import { failureText, runObject, runSummary } from '../render/run.ts';
 import { table } from '../render/table.ts';
 import { collect } from '../results.ts';
@@ -88,14 +88,8 @@ function addResults(program: Command): void {
     .description("each task's own result; waits for the run's end")
     .action((runId: string, options: Options) =>
       withCluster(options, async (client) => {
-        const parts = await collect(client, runId);
-        if (!options.json) {
-          for (const { task, value, failed } of entriesOf(parts))
-            print(`${task}\t${failed ? 'failed' : show(value ?? null)}`);
-          return;
-        }
-        const results = [...entriesOf(parts)];
-        process.stdout.write(`${JSON.stringify(results, jsonValue)}\n`);
+        const entries = entriesOf(await collect(client, runId), await client.run(runId));
+        await writeAll(process.stdout, options.json ? jsonLines(entries) : textLines(entries));
       }),
     );
   example(command, 'regatta results run-mi8x3k2f-0 --json');
@@ -116,30 +110,6 @@ function addExplain(program: Command): void {
       }),
     );
   example(command, 'regatta explain run-mi8x3k2f-0');
-}
-
-/** A task that failed has no value; `regatta show` tells why. */
-interface Entry {
-  readonly task: number;
-  readonly value?: unknown;
-  readonly failed?: true;
-}
-
-function* entriesOf(parts: Awaited<ReturnType<typeof collect>>): Iterable<Entry> {
-  for (const { from, results } of parts) {
-    let task = from;
-    for (const entry of unpack(results))
-      if (entry.byteLength === 0) yield { task: task++, failed: true };
-      else yield { task: task++, value: decodeValue(entry) };
-  }
-}
-
-const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value, jsonValue));
-
-/** JSON has neither big integers nor bytes: digits and base64. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
 }
 
 const runsTable = (runs: readonly RunView[]): string =>
