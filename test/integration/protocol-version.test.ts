@@ -26,6 +26,7 @@ const hello: Hello = {
     cores: 1,
   },
   workloads: [],
+  limits: [],
   runtime: 'node24',
   version: '0.0.0',
   instance: 'by-hand',
@@ -84,7 +85,7 @@ describe('a coordinator is greeted by', () => {
     const stream = client.connect({ deadline: Date.now() + 5_000 } as never);
     const first =
       greeting === undefined
-        ? { $case: 'report' as const, value: { outcomes: [] } }
+        ? { $case: 'report' as const, value: { outcomes: [], late: [] } }
         : { $case: 'hello' as const, value: greeting };
     return new Promise<ConnectResponse['frame']>((resolve, reject) => {
       stream.once('data', ({ frame }: ConnectResponse) => resolve(frame));

@@ -7,6 +7,8 @@ export interface ServeOptions {
   readonly listen: string;
   /** Where results and inputs go that do not fit in memory. */
   readonly spillDir: string;
+  /** After so many ms without a task ended a run is explained in the log. */
+  readonly explainAfter: number;
   readonly version: string;
   readonly logLevel: string;
   /** End when the process that started this one does. */
@@ -14,12 +16,23 @@ export interface ServeOptions {
 }
 
 /** @throws RegattaError CANNOT_LISTEN */
-export async function serve({ listen, spillDir, version, logLevel, endsWithParent }: ServeOptions): Promise<void> {
+export async function serve({
+  listen,
+  spillDir,
+  explainAfter,
+  version,
+  logLevel,
+  endsWithParent,
+}: ServeOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   // Before anything takes time: a parent may be gone at any moment.
   if (endsWithParent) endWithParent(() => ended.resolve());
   try {
-    await serveUntil(ended, { listen, spillDirectory: spillDir, version }, pino({ level: logLevel }, logStream()));
+    await serveUntil(
+      ended,
+      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, version },
+      pino({ level: logLevel }, logStream()),
+    );
   } finally {
     // An open channel would keep this process alive.
     if (process.connected) process.disconnect();

@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly listen: string;
   /** Where results and inputs go that do not fit in memory. */
   readonly spillDirectory: string;
+  /** After so long without a task ended a run is explained in the log. */
+  readonly noProgressMs: number;
   readonly version: string;
 }
 
@@ -32,13 +34,14 @@ export interface RunningServer {
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
 export async function startServer(
-  { listen, spillDirectory, version }: ServerOptions,
+  { listen, spillDirectory, noProgressMs, version }: ServerOptions,
   log: Logger,
 ): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
   const engine = new Engine({
     spillDirectory,
+    noProgressMs,
     onBroken: (thrown) => {
       log.fatal(thrown, 'the engine met a state that cannot be; this is a bug, and the coordinator ends');
       process.exit(EXIT_BROKEN);

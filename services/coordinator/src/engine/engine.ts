@@ -43,6 +43,8 @@ interface Occasion {
 export interface EngineOptions {
   /** Where results and inputs go that do not fit in memory. */
   readonly spillDirectory: string;
+  /** After so long without a task ended a run is stuck. */
+  readonly noProgressMs: number;
   /** Called when a state that the design rules out was met: the process should end. */
   readonly onBroken: (thrown: unknown) => void;
   /** Called for a run that gets nowhere. */
@@ -62,14 +64,15 @@ export class Engine {
   #nextIncarnation = Date.now();
   #runSerial = 0;
   readonly #onBroken: (thrown: unknown) => void;
-  readonly #watchdog = new Watchdog();
+  readonly #watchdog: Watchdog;
 
-  constructor({ spillDirectory, onBroken, onStuck }: EngineOptions) {
+  constructor({ spillDirectory, noProgressMs, onBroken, onStuck }: EngineOptions) {
+    this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
     this.shelf = new Shelf(spillDirectory, limits.runMemoryBytesSoft, limits.runMemoryBytesHard);
     this.#history = new History(this.shelf);
     // unref'd: a coordinator that has been told to end does not wait for it.
-    setInterval(() => this.#watch(onStuck), limits.watchdogMs).unref();
+    setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();
   }
 
   /** A place for the inputs of a run that is about to be submitted. @throws RegattaError BAD_RUN */

@@ -1,5 +1,4 @@
 /** Notices runs that get nowhere, and says why by itself: nobody may be looking. */
-import { limits } from './limits.ts';
 
 /** A run that goes on. */
 export interface Watched {
@@ -26,7 +25,7 @@ export class Watchdog {
   readonly #marks = new Map<string, Mark>();
 
   /** @param noProgressMs after so long without a task ended a run is stuck */
-  constructor(noProgressMs: number = limits.noProgressMs) {
+  constructor(noProgressMs: number) {
     this.#noProgressMs = noProgressMs;
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, up } from '../../embedded/cluster.ts';
 import { readState, stateDirectory } from '../../embedded/state.ts';
+import { limits } from '../../engine/limits.ts';
 import { exitCode } from '../exit.ts';
 import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
 import { print, printJson } from '../output.ts';
@@ -12,6 +13,7 @@ import type { NodeView } from '../views.ts';
 import { nodesTable } from './nodes.ts';
 
 const AGENTS_MAX = 64;
+const DAY_MS = 86_400_000;
 const LISTEN_DEFAULT = '127.0.0.1:7420';
 
 const listenOption = (): Option =>
@@ -89,18 +91,32 @@ function addServe(program: Command, version: string): void {
         .argParser(writableFolder),
     )
     .addOption(
+      new Option('--explain-after <ms>', 'after so long without a task ended a run is explained in the log')
+        .env('REGATTA_NO_PROGRESS_MS')
+        .default(limits.noProgressMs)
+        .argParser(wholeNumber(100, DAY_MS)),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what to log')
         .env('REGATTA_LOG_LEVEL')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
-    .action(async (options: { listen: string; spillDir: string; logLevel: string; endsWithParent?: boolean }) => {
+    .action(async (options: ServeFlags) => {
       const { serve } = await import('../../serve.ts');
       await serve({ ...options, version, endsWithParent: options.endsWithParent === true });
       process.exitCode = exitCode.succeeded;
     });
   example(command, 'regatta serve --listen 127.0.0.1:7420');
+}
+
+interface ServeFlags {
+  readonly listen: string;
+  readonly spillDir: string;
+  readonly explainAfter: number;
+  readonly logLevel: string;
+  readonly endsWithParent?: boolean;
 }
 
 function statusObject(pid: number, address: string, nodes: readonly NodeView[]): object {
