@@ -55,6 +55,7 @@ export async function startServer(
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
+    'grpc-node.flow_control_window': limits.windowBytes,
     // A peer that is cut off without a word would be served for ever.
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.leaseMs,

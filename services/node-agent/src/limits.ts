@@ -31,6 +31,8 @@ export const limits = {
   /** News of so long goes together, while there is much of it. */
   reportGatherMs: 1,
   messageBytesMax: 67_108_864,
+  /** What the coordinator may send before it hears that it was read. HTTP/2's own 64 KiB makes large messages wait. */
+  windowBytes: 8_388_608,
 } as const;
 
 /** What each host process may use up before it is replaced, or killed. */

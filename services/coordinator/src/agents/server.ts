@@ -24,6 +24,7 @@ class Connection {
   readonly #port: StreamPort;
   #node: { readonly id: string; readonly incarnation: number } | undefined;
   #lost = false;
+  #closed = false;
   #heardAt = performance.now();
   readonly #watch: NodeJS.Timeout;
 
@@ -41,6 +42,8 @@ class Connection {
 
   #heard({ frame }: ConnectRequest): void {
     this.#heardAt = performance.now();
+    // Refused, and never taken in: a hello that comes after that is one too many.
+    if (this.#closed && this.#node === undefined) return;
     try {
       if (this.#node === undefined) {
         if (frame?.$case !== 'hello') throw new Error('the first frame must be a hello');
@@ -52,6 +55,8 @@ class Connection {
         for (const late of frame.value.late) this.#engine.late(id, incarnation, lateFailureOf(late));
       } else if (frame?.$case === 'heartbeat' && !this.#lost) {
         this.#engine.beat(id, incarnation, frame.value);
+        // Nobody reads them: they would pile up here.
+        if (this.#stream.writableNeedDrain) return;
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
       }
     } catch (thrown) {
@@ -87,6 +92,8 @@ class Connection {
   }
 
   #refuse(code: string, message: string): void {
+    // A write behind the end would destroy the stream before its status is sent, and the peer would wait for ever.
+    if (this.#closed) return;
     this.#log.warn({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
     this.#stream.write({ frame: { $case: 'refusal', value: { code, message } } });
     this.#over(`it was refused: ${message}`);
@@ -100,6 +107,7 @@ class Connection {
 
   #over(reason: string): void {
     clearInterval(this.#watch);
+    this.#closed = true;
     this.#port.end();
     // It is remembered: what the node still says is late news, to be counted, and no stranger's.
     if (this.#node === undefined || this.#lost) return;

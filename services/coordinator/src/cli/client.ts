@@ -14,6 +14,7 @@ import { RegattaError } from '@regatta/kernel';
 import { ControlServiceClient, type SubmitRunWithInputsRequest } from '@regatta/proto/control';
 import type { RunState } from '@regatta/scheduler';
 import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
+import { limits } from '../engine/limits.ts';
 import { packInputs } from './inputs.ts';
 import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
 
@@ -32,6 +33,7 @@ export class Client {
     setLogVerbosity(logVerbosity.NONE);
     this.#stub = new ControlServiceClient(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc-node.flow_control_window': limits.windowBytes,
       // Whoever watches a coordinator that is cut off must not wait for ever.
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': ANSWER_MS_MAX,

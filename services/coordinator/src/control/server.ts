@@ -79,7 +79,7 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
         .map((run) => describe(run, failuresListedMax)),
     })),
     watchRun: streaming((call) => watch(call, engine)),
-    cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reason || 'cancelled') })),
+    cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reasonOf(reason)) })),
     streamResults: streaming((call) => streamResults(call, engine)),
     listNodes: unary(() => ({
       nodes: engine.nodes().map(view),
@@ -94,6 +94,10 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
     getStatus: unary(() => coordinatorStatusOf(engine, version)),
   };
 }
+
+/** It is kept with the run and told in every list of runs. A copy, so that it does not keep the whole alive. */
+const reasonOf = (reason: string): string =>
+  Buffer.from(reason.slice(0, limits.reasonCharactersMax)).toString() || 'cancelled';
 
 /** The run's state now, then after changes, at most once in `watchIntervalMs`, at once when it ends. */
 async function watch(call: ServerWritableStream<WatchRunRequest, WatchRunResponse>, engine: Engine): Promise<void> {

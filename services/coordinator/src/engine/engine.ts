@@ -406,6 +406,8 @@ export class Engine {
   #wakeAt(at: number): void {
     clearTimeout(this.#wake);
     this.#wake = setTimeout(() => this.#post({ kind: 'tick' }), Math.max(0, Math.ceil(at - performance.now())));
+    // A deadline days away must not keep a process that was told to end.
+    this.#wake.unref();
   }
 
   #port(nodeId: string, incarnation: number): NodePort | undefined {

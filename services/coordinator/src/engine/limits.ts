@@ -35,6 +35,8 @@ export const limits = {
   /** Of a workload's name, and of a run's inputs as JSON. */
   nameCharactersMax: 200,
   paramsCharactersMax: 65_536,
+  /** Of what a run's canceller says of it. */
+  reasonCharactersMax: 1_000,
   heartbeatMs: 500,
   leaseMs: 5_000,
   helloMsMax: 5_000,
@@ -43,6 +45,8 @@ export const limits = {
   /** A client that reads results gets those of so long together. */
   resultsIntervalMs: 5,
   messageBytesMax: 67_108_864,
+  /** What a peer may send before it hears that it was read. HTTP/2's own 64 KiB makes large messages wait. */
+  windowBytes: 8_388_608,
   /** Orders to a node beyond this go in a frame of their own. */
   frameBytes: 1_048_576,
   shapeSideMax: 4_096,

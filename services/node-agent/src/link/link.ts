@@ -207,6 +207,7 @@ const dial = (address: string): NodeLinkServiceClient =>
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
+    'grpc-node.flow_control_window': limits.windowBytes,
     // The wait between tries is ours: gRPC's own grows to minutes.
     'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
