@@ -164,10 +164,22 @@ export interface Agent {
   readonly child: ChildProcess;
 }
 
+export interface AgentOptions {
+  /** That it says it has. */
+  readonly cores?: number;
+  /** More options of regatta-node-agent; the last of a kind counts. */
+  readonly args?: readonly string[];
+  /** Instead of the coordinator itself. */
+  readonly dials?: string;
+}
+
 export interface ClusterOptions {
   readonly agents?: number;
-  /** That each agent says it has. */
+  /** Of each agent. */
   readonly cores?: number;
+  readonly agentArgs?: readonly string[];
+  /** More options of `regatta serve`; the last of a kind counts. */
+  readonly serveArgs?: readonly string[];
 }
 
 /** A coordinator and its agents, as `serve` and `regatta-node-agent` start them on hosts of their own. */
@@ -176,22 +188,25 @@ export class Cluster {
   readonly address: string;
   readonly coordinator: ChildProcess;
   readonly agents: Agent[] = [];
+  /** What the coordinator has logged so far: nothing, unless its log level says otherwise. */
+  readonly log: () => string;
 
-  private constructor(sandbox: Sandbox, coordinator: ChildProcess, address: string) {
+  private constructor(sandbox: Sandbox, coordinator: ChildProcess, address: string, log: () => string) {
     this.sandbox = sandbox;
     this.coordinator = coordinator;
     this.address = address;
+    this.log = log;
   }
 
-  static async start({ agents = 2, cores = 2 }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({ agents = 2, cores = 2, agentArgs = [], serveArgs = [] }: ClusterOptions = {}): Promise<Cluster> {
     const sandbox = new Sandbox();
     try {
-      const args = ['serve', '--listen', '127.0.0.1:0', '--log-level', 'silent', '--ends-with-parent'];
-      const { child, ready } = forkReady(CLI_MAIN, args, sandbox.environment());
+      const args = ['serve', '--listen', '127.0.0.1:0', '--log-level', 'silent', '--ends-with-parent', ...serveArgs];
+      const { child, ready, stderr } = forkReady(CLI_MAIN, args, sandbox.environment());
       const { address } = await ready;
-      const cluster = new Cluster(sandbox, child, address!);
+      const cluster = new Cluster(sandbox, child, address!, stderr);
       const ids = Array.from({ length: agents }, (_, i) => `node-${i + 1}`);
-      await Promise.all(ids.map((id) => cluster.addAgent(id, cores)));
+      await Promise.all(ids.map((id) => cluster.addAgent(id, { cores, args: agentArgs })));
       return cluster;
     } catch (thrown) {
       await sandbox.discard();
@@ -199,8 +214,8 @@ export class Cluster {
     }
   }
 
-  async addAgent(id: string, cores = 2): Promise<Agent> {
-    const args = ['--id', id, '--coordinator', this.address, '--cores', String(cores), '--log-level', 'silent'];
+  async addAgent(id: string, { cores = 2, args: more = [], dials = this.address }: AgentOptions = {}): Promise<Agent> {
+    const args = ['--id', id, '--coordinator', dials, '--cores', String(cores), '--log-level', 'silent', ...more];
     const { child, ready } = forkReady(AGENT_MAIN, [...args, '--ends-with-parent'], this.sandbox.environment());
     await ready;
     const agent = { id, pid: child.pid!, child };
@@ -240,7 +255,7 @@ function forkReady(
   main: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-): { child: ChildProcess; ready: Promise<{ address?: string }> } {
+): { child: ChildProcess; ready: Promise<{ address?: string }>; stderr: () => string } {
   const child = fork(main, args, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] });
   let stderr = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -257,7 +272,7 @@ function forkReady(
       resolve(message as { address?: string });
     });
   });
-  return { child, ready };
+  return { child, ready, stderr: () => stderr };
 }
 
 /** Polls what no event tells. @throws when the time is up, naming what was waited for */
@@ -288,6 +303,11 @@ export function cpuTicksOf(pid: number): number {
   const stat = readProc(String(pid), 'stat') ?? '';
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+}
+
+/** Resident memory in MiB; 0 of a process that is gone. */
+export function memoryMiBOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readProc(String(pid), 'status') ?? '')?.[1] ?? 0) / 1024;
 }
 
 const commandOf = (pid: number): string => (readProc(String(pid), 'cmdline') ?? '').replaceAll('\0', ' ').trim();

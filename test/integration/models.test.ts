@@ -40,6 +40,8 @@ describe('the same work under every model', () => {
           'wallMs',
           'result',
           'failures',
+          'late',
+          'hostRestarts',
         ]);
         assert.equal(run.state, 'succeeded');
         assert.equal(run.succeeded, COUNT);

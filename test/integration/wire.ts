@@ -11,6 +11,8 @@ export interface RunJson {
   readonly wallMs: number;
   readonly result?: unknown;
   readonly failures: readonly FailureJson[];
+  readonly late: readonly { readonly task: number; readonly message: string; readonly stack: string }[];
+  readonly hostRestarts: number;
 }
 
 export interface FailureJson {

@@ -18,6 +18,8 @@ const CLONE = 2;
 const BYTES = 3;
 
 const WORD = 4;
+/** Room for so much is made ahead; what is larger is made when it comes. */
+const SIZE_KEPT_MAX = 262_144;
 
 /** Gathers values into a pack. */
 export class Packer {
@@ -85,16 +87,17 @@ export class Packer {
   finish(): Buffer {
     const ends = this.#ends;
     const used = this.#used;
-    this.#reserve(WORD * (ends.length + 1));
+    this.#reserve(0);
     const packed = writeTable(this.#body, used, ends);
-    this.#body = Buffer.allocUnsafe(Math.max(64, used));
+    this.#body = Buffer.allocUnsafe(Math.min(SIZE_KEPT_MAX, Math.max(64, packed.byteLength)));
     this.#ends = [];
     this.#used = 0;
     return packed;
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#used + bytes;
+    // The table is written behind the values: one that was large would be copied for its sake.
+    const needed = this.#used + bytes + WORD * (this.#ends.length + 2);
     if (needed <= this.#body.byteLength) return;
     const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#body.byteLength));
     larger.set(this.#body.subarray(0, this.#used));

@@ -1,7 +1,11 @@
 /** The coordinator's program: `regatta COMMAND`. `regatta serve` is the coordinator itself. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { exitCode, interruption, reportError } from './cli/exit.ts';
 import { buildProgram } from './cli/program.ts';
+
+// Payloads lie outside V8's heap, and for every 64 MiB of them that pass it would search the whole heap: docs/adr/0008.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -4,8 +4,7 @@ import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { RegattaError } from '@regatta/kernel';
-import { ControlServiceService } from '@regatta/proto/control';
-import { NodeLinkServiceService } from '@regatta/proto/node';
+import { controlService as controlDefinition, nodeLinkService as nodeLinkDefinition } from '@regatta/proto/services';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { nodeLinkService } from './agents/server.ts';
@@ -62,8 +61,8 @@ export async function startServer(
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
   });
-  server.addService(NodeLinkServiceService, nodeLinkService(engine, log));
-  server.addService(ControlServiceService, controlService(engine, version, log));
+  server.addService(nodeLinkDefinition, nodeLinkService(engine, log));
+  server.addService(controlDefinition, controlService(engine, version, log));
   new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
   const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
   new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);

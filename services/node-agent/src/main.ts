@@ -1,5 +1,6 @@
 /** The node-agent: works for one coordinator until told to end. Runs no workload code in this process. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { messageOf, RegattaError } from '@regatta/kernel';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
@@ -14,6 +15,9 @@ import { Stall } from './worker/stall.ts';
 const EXIT_REFUSED = 3;
 /** Less is no room for a Node process and its work. */
 const HOST_MEMORY_LEAST = 256 * 2 ** 20;
+
+// Payloads lie outside V8's heap, and for every 64 MiB of them that pass it would search the whole heap: docs/adr/0008.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 const config = readConfig(process.argv);
 const log = pino({ level: config.logLevel, base: { node: config.id } }, logStream());

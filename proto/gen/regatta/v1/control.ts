@@ -226,7 +226,7 @@ export interface SubmitRunWithInputsRequest {
     { $case: "spec"; value: RunSpec }
     | //
     /** A pack of the next tasks' inputs. A chunk is never larger than one of these. */
-    { $case: "inputs"; value: Buffer }
+    { $case: "inputs"; value: Uint8Array }
     | undefined;
 }
 
@@ -281,7 +281,7 @@ export interface ResultPart {
   from: number;
   to: number;
   /** A pack, as in Outcome.results. */
-  results: Buffer;
+  results: Uint8Array;
 }
 
 export interface ListNodesRequest {
@@ -1839,7 +1839,7 @@ export const SubmitRunWithInputsRequest: MessageFns<SubmitRunWithInputsRequest> 
               break;
             }
 
-            message.frame = { $case: "inputs", value: Buffer.from(reader.bytes()) };
+            message.frame = { $case: "inputs", value: reader.bytes() };
             continue;
           }
         }
@@ -1859,7 +1859,7 @@ export const SubmitRunWithInputsRequest: MessageFns<SubmitRunWithInputsRequest> 
       frame: isSet(object.spec)
         ? { $case: "spec", value: RunSpec.fromJSON(object.spec) }
         : isSet(object.inputs)
-        ? { $case: "inputs", value: Buffer.from(bytesFromBase64(object.inputs)) }
+        ? { $case: "inputs", value: bytesFromBase64(object.inputs) }
         : undefined,
     };
   },
@@ -2683,7 +2683,7 @@ export const StreamResultsResponse: MessageFns<StreamResultsResponse> = {
 };
 
 function createBaseResultPart(): ResultPart {
-  return { from: 0, to: 0, results: Buffer.alloc(0) };
+  return { from: 0, to: 0, results: new Uint8Array(0) };
 }
 
 export const ResultPart: MessageFns<ResultPart> = {
@@ -2734,7 +2734,7 @@ export const ResultPart: MessageFns<ResultPart> = {
               break;
             }
 
-            message.results = Buffer.from(reader.bytes());
+            message.results = reader.bytes();
             continue;
           }
         }
@@ -2753,7 +2753,7 @@ export const ResultPart: MessageFns<ResultPart> = {
     return {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
-      results: isSet(object.results) ? Buffer.from(bytesFromBase64(object.results)) : Buffer.alloc(0),
+      results: isSet(object.results) ? bytesFromBase64(object.results) : new Uint8Array(0),
     };
   },
 
@@ -2778,7 +2778,7 @@ export const ResultPart: MessageFns<ResultPart> = {
     const message = createBaseResultPart();
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
-    message.results = object.results ?? Buffer.alloc(0);
+    message.results = object.results ?? new Uint8Array(0);
     return message;
   },
 };
@@ -4597,11 +4597,20 @@ export const ControlServiceClient = makeGenericClientConstructor(
 };
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  const bin = globalThis.atob(b64);
+  const arr = new Uint8Array(bin.length);
+  for (let i = 0; i < bin.length; ++i) {
+    arr[i] = bin.charCodeAt(i);
+  }
+  return arr;
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  const bin: string[] = [];
+  arr.forEach((byte) => {
+    bin.push(globalThis.String.fromCharCode(byte));
+  });
+  return globalThis.btoa(bin.join(""));
 }
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {

@@ -126,7 +126,7 @@ export interface Assignment {
   /** 1 for the first try of this chunk. */
   attempt: number;
   /** A pack of the inputs of [from, to), in order; empty where the run has none. */
-  inputs: Buffer;
+  inputs: Uint8Array;
 }
 
 export interface Report {
@@ -149,7 +149,7 @@ export interface Outcome {
   from: number;
   to: number;
   /** A pack of the results of [from, to), in order; failed tasks have an empty entry. */
-  results: Buffer;
+  results: Uint8Array;
   failures: TaskFailure[];
   timing: Timing | undefined;
   end:
@@ -179,9 +179,9 @@ export interface Loss {
 
 export interface Timing {
   /** Wall time of each task of [from, to): little-endian uint32, microseconds. */
-  wallUs: Buffer;
+  wallUs: Uint8Array;
   /** CPU time of each task, likewise. Empty where tasks share a thread and cannot be told apart. */
-  cpuUs: Buffer;
+  cpuUs: Uint8Array;
   /** CPU time of the thread over this stretch of work. */
   cpuMs: number;
   /** Time the chunk waited on the node for a free lane. In the first outcome of an attempt only. */
@@ -1598,7 +1598,7 @@ export const RunOrder: MessageFns<RunOrder> = {
 };
 
 function createBaseAssignment(): Assignment {
-  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0, inputs: Buffer.alloc(0) };
+  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0, inputs: new Uint8Array(0) };
 }
 
 export const Assignment: MessageFns<Assignment> = {
@@ -1682,7 +1682,7 @@ export const Assignment: MessageFns<Assignment> = {
               break;
             }
 
-            message.inputs = Buffer.from(reader.bytes());
+            message.inputs = reader.bytes();
             continue;
           }
         }
@@ -1712,7 +1712,7 @@ export const Assignment: MessageFns<Assignment> = {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
-      inputs: isSet(object.inputs) ? Buffer.from(bytesFromBase64(object.inputs)) : Buffer.alloc(0),
+      inputs: isSet(object.inputs) ? bytesFromBase64(object.inputs) : new Uint8Array(0),
     };
   },
 
@@ -1749,7 +1749,7 @@ export const Assignment: MessageFns<Assignment> = {
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
     message.attempt = object.attempt ?? 0;
-    message.inputs = object.inputs ?? Buffer.alloc(0);
+    message.inputs = object.inputs ?? new Uint8Array(0);
     return message;
   },
 };
@@ -1966,7 +1966,7 @@ function createBaseOutcome(): Outcome {
     runId: "",
     from: 0,
     to: 0,
-    results: Buffer.alloc(0),
+    results: new Uint8Array(0),
     failures: [],
     timing: undefined,
     end: undefined,
@@ -2060,7 +2060,7 @@ export const Outcome: MessageFns<Outcome> = {
               break;
             }
 
-            message.results = Buffer.from(reader.bytes());
+            message.results = reader.bytes();
             continue;
           }
           case 6: {
@@ -2129,7 +2129,7 @@ export const Outcome: MessageFns<Outcome> = {
         : "",
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
-      results: isSet(object.results) ? Buffer.from(bytesFromBase64(object.results)) : Buffer.alloc(0),
+      results: isSet(object.results) ? bytesFromBase64(object.results) : new Uint8Array(0),
       failures: globalThis.Array.isArray(object?.failures)
         ? object.failures.map((e: any) => TaskFailure.fromJSON(e))
         : [],
@@ -2186,7 +2186,7 @@ export const Outcome: MessageFns<Outcome> = {
     message.runId = object.runId ?? "";
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
-    message.results = object.results ?? Buffer.alloc(0);
+    message.results = object.results ?? new Uint8Array(0);
     message.failures = object.failures?.map((e) => TaskFailure.fromPartial(e)) || [];
     message.timing = (object.timing !== undefined && object.timing !== null)
       ? Timing.fromPartial(object.timing)
@@ -2390,8 +2390,8 @@ export const Loss: MessageFns<Loss> = {
 
 function createBaseTiming(): Timing {
   return {
-    wallUs: Buffer.alloc(0),
-    cpuUs: Buffer.alloc(0),
+    wallUs: new Uint8Array(0),
+    cpuUs: new Uint8Array(0),
     cpuMs: 0,
     waitMs: 0,
     serializeMs: 0,
@@ -2464,7 +2464,7 @@ export const Timing: MessageFns<Timing> = {
               break;
             }
 
-            message.wallUs = Buffer.from(reader.bytes());
+            message.wallUs = reader.bytes();
             continue;
           }
           case 2: {
@@ -2472,7 +2472,7 @@ export const Timing: MessageFns<Timing> = {
               break;
             }
 
-            message.cpuUs = Buffer.from(reader.bytes());
+            message.cpuUs = reader.bytes();
             continue;
           }
           case 3: {
@@ -2570,15 +2570,15 @@ export const Timing: MessageFns<Timing> = {
   fromJSON(object: any): Timing {
     return {
       wallUs: isSet(object.wallUs)
-        ? Buffer.from(bytesFromBase64(object.wallUs))
+        ? bytesFromBase64(object.wallUs)
         : isSet(object.wall_us)
-        ? Buffer.from(bytesFromBase64(object.wall_us))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.wall_us)
+        : new Uint8Array(0),
       cpuUs: isSet(object.cpuUs)
-        ? Buffer.from(bytesFromBase64(object.cpuUs))
+        ? bytesFromBase64(object.cpuUs)
         : isSet(object.cpu_us)
-        ? Buffer.from(bytesFromBase64(object.cpu_us))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.cpu_us)
+        : new Uint8Array(0),
       cpuMs: isSet(object.cpuMs)
         ? globalThis.Number(object.cpuMs)
         : isSet(object.cpu_ms)
@@ -2670,8 +2670,8 @@ export const Timing: MessageFns<Timing> = {
   },
   fromPartial<I extends Exact<DeepPartial<Timing>, I>>(object: I): Timing {
     const message = createBaseTiming();
-    message.wallUs = object.wallUs ?? Buffer.alloc(0);
-    message.cpuUs = object.cpuUs ?? Buffer.alloc(0);
+    message.wallUs = object.wallUs ?? new Uint8Array(0);
+    message.cpuUs = object.cpuUs ?? new Uint8Array(0);
     message.cpuMs = object.cpuMs ?? 0;
     message.waitMs = object.waitMs ?? 0;
     message.serializeMs = object.serializeMs ?? 0;
@@ -2719,11 +2719,20 @@ export const NodeLinkServiceClient = makeGenericClientConstructor(
 };
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  const bin = globalThis.atob(b64);
+  const arr = new Uint8Array(bin.length);
+  for (let i = 0; i < bin.length; ++i) {
+    arr[i] = bin.charCodeAt(i);
+  }
+  return arr;
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  const bin: string[] = [];
+  arr.forEach((byte) => {
+    bin.push(globalThis.String.fromCharCode(byte));
+  });
+  return globalThis.btoa(bin.join(""));
 }
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {

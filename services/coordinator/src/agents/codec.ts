@@ -187,5 +187,6 @@ function timingOf(wire: WireTiming | undefined, tasks: number): Timing {
 function uint32s(bytes: Uint8Array): Uint32Array {
   const length = bytes.byteLength >>> 2;
   if (bytes.byteOffset % 4 === 0) return new Uint32Array(bytes.buffer, bytes.byteOffset, length);
-  return new Uint32Array(bytes.slice(0, length * 4).buffer);
+  // Not slice(): what gRPC gives is a Buffer, whose slices are views.
+  return new Uint32Array(new Uint8Array(bytes).buffer, 0, length);
 }

@@ -6,6 +6,9 @@ import { limits } from '../engine/limits.ts';
 
 export type NodeStream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 
+/** About what an order takes beside its payload. */
+const ORDER_BYTES = 32;
+
 /** A frame: orders, and about how many bytes they are. */
 interface Batch {
   readonly work: Work;
@@ -29,24 +32,23 @@ export class StreamPort implements NodePort {
   }
 
   open(order: RunOrder): void {
-    this.#batch(order.paramsJson.length).open.push(order);
+    this.#batch(ORDER_BYTES + order.paramsJson.length).open.push(order);
   }
 
   assign(assignment: Assignment): void {
-    const { buffer, byteOffset, byteLength } = assignment.inputs;
-    this.#batch(byteLength).assign.push({ ...assignment, inputs: Buffer.from(buffer, byteOffset, byteLength) });
+    this.#batch(ORDER_BYTES + assignment.inputs.byteLength).assign.push(assignment);
   }
 
   cancel(attemptId: number): void {
-    this.#batch(0).cancel.push(attemptId);
+    this.#batch(ORDER_BYTES).cancel.push(attemptId);
   }
 
   close(runId: string): void {
-    this.#batch(0).close.push(runId);
+    this.#batch(ORDER_BYTES).close.push(runId);
   }
 
   drain(handBack: boolean): void {
-    this.#batch(0).drain = { handBack };
+    this.#batch(ORDER_BYTES).drain = { handBack };
   }
 
   hangUp(reason: string): void {
@@ -65,7 +67,8 @@ export class StreamPort implements NodePort {
   /** Where the next order goes. */
   #batch(bytes: number): Work {
     let last = this.#batches.at(-1);
-    if (last === undefined || last.bytes + bytes > limits.frameBytes) {
+    // A node obeys an order to drain last of its frame: what is ordered after it must not be in there.
+    if (last === undefined || last.work.drain !== undefined || last.bytes + bytes > limits.frameBytes) {
       last = { work: { open: [], assign: [], cancel: [], close: [], drain: undefined }, bytes: 0 };
       this.#batches.push(last);
     }

@@ -11,10 +11,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { RegattaError } from '@regatta/kernel';
-import { ControlServiceClient, type SubmitRunWithInputsRequest } from '@regatta/proto/control';
+import type { ControlServiceClient, SubmitRunWithInputsRequest } from '@regatta/proto/control';
+import { ControlClient } from '@regatta/proto/services';
 import type { RunState } from '@regatta/scheduler';
-import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
 import { limits } from '../engine/limits.ts';
+import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
 import { packInputs } from './inputs.ts';
 import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
 
@@ -31,7 +32,7 @@ export class Client {
     this.address = address;
     // Errors are told by us, in one line.
     setLogVerbosity(logVerbosity.NONE);
-    this.#stub = new ControlServiceClient(address, credentials.createInsecure(), {
+    this.#stub = new ControlClient(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc-node.flow_control_window': limits.windowBytes,
       // Whoever watches a coordinator that is cut off must not wait for ever.

@@ -144,8 +144,7 @@ function readParts(store: ResultStore, place: number): { parts: ResultPart[]; ne
   while (bytes < limits.frameBytes) {
     const read = store.read(next);
     if (read === undefined) break;
-    const { from, to, results } = read.part;
-    parts.push({ from, to, results: Buffer.from(results.buffer, results.byteOffset, results.byteLength) });
+    parts.push(read.part);
     bytes += read.next - next;
     next = read.next;
   }

@@ -3,7 +3,8 @@
  * process is, however it ends.
  *
  * - B1: what was appended can be read at once and for ever, wherever it lies by then.
- * - B2: a log holds at most `memoryBytesHard` in memory: writing is asynchronous up to there, and waited for beyond.
+ * - B2: all logs together hold at most twice `memoryBytesMax` in memory, and what is too little to be worth a write:
+ *   writing is asynchronous up to there, and waited for beyond.
  * - B3: a write that fails loses nothing that is in memory, and is told once.
  */
 import { randomUUID } from 'node:crypto';
@@ -13,20 +14,19 @@ import { assert } from '@regatta/kernel';
 
 const BLOCK_BYTES_MIN = 256;
 const BLOCK_BYTES_MAX = 65_536;
+const WRITE_BYTES_MIN = 262_144;
 
 /** Sums over all logs, and where their files are. */
 export class Shelf {
   readonly directory: string;
-  /** A log that has so much in memory begins to write. */
-  readonly memoryBytesSoft: number;
-  readonly memoryBytesHard: number;
+  /** While all logs together have more in memory, those that are appended to write; from twice as much on at once. */
+  readonly memoryBytesMax: number;
   memoryBytes = 0;
   diskBytes = 0;
 
-  constructor(directory: string, memoryBytesSoft: number, memoryBytesHard: number) {
+  constructor(directory: string, memoryBytesMax: number) {
     this.directory = directory;
-    this.memoryBytesSoft = memoryBytesSoft;
-    this.memoryBytesHard = memoryBytesHard;
+    this.memoryBytesMax = memoryBytesMax;
   }
 }
 
@@ -34,13 +34,13 @@ interface Block {
   readonly position: number;
   readonly bytes: Buffer;
   used: number;
-  state: 'open' | 'writing' | 'written';
+  state: 'open' | 'writing';
 }
 
 export class ByteLog {
   readonly #shelf: Shelf;
   readonly #onFailed: (error: Error) => void;
-  /** In memory, by position; none is missing between them and the end. */
+  /** In memory, by position; what is missing between them is in the file. */
   #blocks: Block[] = [];
   #size = 0;
   #inMemory = 0;
@@ -82,8 +82,10 @@ export class ByteLog {
     }
     this.#size += byteLength;
     this.#count(byteLength, 0);
-    if (this.#inMemory > this.#shelf.memoryBytesHard) this.#writeNow();
-    else if (this.#inMemory > this.#shelf.memoryBytesSoft) this.spill();
+    const { memoryBytes, memoryBytesMax } = this.#shelf;
+    if (memoryBytes <= memoryBytesMax || this.#inMemory < WRITE_BYTES_MIN) return;
+    if (memoryBytes > 2 * memoryBytesMax) this.#writeNow();
+    else this.spill();
   }
 
   /** What was appended at [position, position + length) by one call. */
@@ -115,7 +117,6 @@ export class ByteLog {
       if (this.#closed) return closeSync(file);
       const whole = blocks.reduce((sum, { used }) => sum + used, 0);
       if (error === null && written === whole) return this.#written(blocks);
-      for (const block of blocks) block.state = 'open';
       this.#fail(error ?? new Error(`only ${written} of ${whole} bytes were written`));
     });
   }
@@ -163,11 +164,9 @@ export class ByteLog {
   }
 
   #written(blocks: readonly Block[]): void {
-    for (const block of blocks) block.state = 'written';
-    let gone = 0;
-    let bytes = 0;
-    while (this.#blocks[gone]?.state === 'written') bytes += this.#blocks[gone++]!.used;
-    this.#blocks.splice(0, gone);
+    const bytes = blocks.reduce((sum, { used }) => sum + used, 0);
+    const written = new Set(blocks);
+    this.#blocks = this.#blocks.filter((block) => !written.has(block));
     this.#count(-bytes, bytes);
   }
 

@@ -69,7 +69,7 @@ export class Engine {
   constructor({ spillDirectory, noProgressMs, onBroken, onStuck }: EngineOptions) {
     this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
-    this.shelf = new Shelf(spillDirectory, limits.runMemoryBytesSoft, limits.runMemoryBytesHard);
+    this.shelf = new Shelf(spillDirectory, limits.keptMemoryBytesMax);
     this.#history = new History(this.shelf);
     // unref'd: a coordinator that has been told to end does not wait for it.
     setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();

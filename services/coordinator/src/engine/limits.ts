@@ -4,11 +4,8 @@ import { limits as schedulerLimits } from '@regatta/scheduler';
 export const limits = {
   /** Ended runs that are remembered; the oldest are forgotten first. */
   endedRunsMax: 1_000,
-  /** Results and inputs in memory: beyond it those of ended runs are moved to disk. */
-  keptMemoryBytesMax: 134_217_728,
-  /** Of one run: what is beyond the first is written to disk in the background, what is beyond the second at once. */
-  runMemoryBytesSoft: 4_194_304,
-  runMemoryBytesHard: 67_108_864,
+  /** Results and inputs in memory: beyond it they are moved to disk, in the background up to twice as much. */
+  keptMemoryBytesMax: 268_435_456,
   /** Results and inputs on disk: beyond it results are dropped, those of the runs that ended longest ago first. */
   keptDiskBytesMax: 34_359_738_368,
   /** Results of one run: one that has more is stopped. */

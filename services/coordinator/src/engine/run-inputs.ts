@@ -48,9 +48,6 @@ export class RunInputs {
   add(pack: Uint8Array, tasksMax: number): void {
     const count = countOf(pack, this.#tasks);
     if (this.#tasks + count > tasksMax) throw bad(`it has ${tasksMax} tasks and more inputs than that`);
-    if (count > 1 && pack.byteLength > limits.inputPartBytesMax) {
-      throw bad(`inputs from task ${this.#tasks} on come in a part of ${pack.byteLength} bytes; send smaller parts`);
-    }
     if (count === 1) refuseLarge(pack, this.#tasks);
     if (this.#parts.length >= limits.inputPartsMax)
       throw bad(`its inputs come in more than ${limits.inputPartsMax} parts`);
@@ -93,9 +90,13 @@ function countOf(pack: Uint8Array, from: number): number {
   let count = 0;
   try {
     count = packCount(pack);
+    // Not looked at any closer: there may be millions of them.
+    if (count > 1 && pack.byteLength > limits.inputPartBytesMax) {
+      throw bad(`inputs from task ${from} on come in a part of ${pack.byteLength} bytes; send smaller parts`);
+    }
     unpack(pack);
-  } catch {
-    throw bad(`inputs from task ${from} on cannot be read`);
+  } catch (thrown) {
+    throw thrown instanceof RegattaError ? thrown : bad(`inputs from task ${from} on cannot be read`);
   }
   if (count === 0) throw bad(`inputs from task ${from} on are an empty part`);
   return count;

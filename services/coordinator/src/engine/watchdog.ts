@@ -42,7 +42,7 @@ export class Watchdog {
       }
       this.#marks.set(id, mark);
       if (now < mark.complainAt) continue;
-      mark.complainAt = now + 2 * (now - mark.since);
+      mark.complainAt = now + (now - mark.since) + this.#noProgressMs;
       stuck.push({ runId: id, ms: now - mark.since, reasons: explain(id) });
     }
     return stuck;

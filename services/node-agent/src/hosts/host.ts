@@ -22,6 +22,8 @@ const HOST_MAIN = fileURLToPath(new URL('../worker/host-main.ts', import.meta.ur
 const NICENESS = 5;
 /** V8 grows no heap beyond this unless told to. */
 const HEAP_DEFAULT_BYTES = 4 * 2 ** 30;
+/** What a host takes besides its JS heap: code, stacks, the runtime. */
+const BESIDES_HEAP_BYTES = 128 * 2 ** 20;
 
 export interface HostDeath {
   readonly exit: number | null;
@@ -139,6 +141,8 @@ export class Host {
   }
 
   give(run: HostRun, chunk: HostChunk): void {
+    // It may die of its first chunk, before it has said anything.
+    if (this.rssBytes === 0) this.rssBytes = residentBytes(this.pid) ?? 0;
     if (!this.#opened.has(run.runId)) {
       this.#opened.add(run.runId);
       this.#send({ kind: 'open', run });
@@ -178,7 +182,7 @@ export class Host {
  * A heap that could outgrow the memory limit is told to stay below it, so that V8 says what it died of.
  */
 function commandFor({ memoryBytesMax }: HostLimits): { execPath?: string; execArgv: string[] } {
-  const heapMiB = Math.floor(memoryBytesMax / 2 ** 20);
+  const heapMiB = Math.floor(Math.max(memoryBytesMax / 2, memoryBytesMax - BESIDES_HEAP_BYTES) / 2 ** 20);
   const node = memoryBytesMax < HEAP_DEFAULT_BYTES ? [`--max-old-space-size=${heapMiB}`] : [];
   const setpriv = '/usr/bin/setpriv';
   try {

@@ -82,7 +82,7 @@ export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {
     runId,
     from,
     to,
-    results: asBuffer(results),
+    results,
     failures: failures.map((failure) => ({
       ...failure,
       attempt: 0,
@@ -92,7 +92,7 @@ export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {
       rssBytes: 0,
       stderrTail: '',
     })),
-    timing: { ...figures, wallUs: asBuffer(wallUs), cpuUs: asBuffer(cpuUs) },
+    timing: { ...figures, wallUs: bytesOf(wallUs), cpuUs: bytesOf(cpuUs) },
     end: wireEndOf(end),
   };
 }
@@ -111,4 +111,4 @@ function wireEndOf(end: Outcome['end']): WireOutcome['end'] {
 }
 
 /** The same bytes. The wire's little-endian integers are every supported machine's own. */
-const asBuffer = (view: Uint8Array | Uint32Array): Buffer => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+const bytesOf = (view: Uint32Array): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

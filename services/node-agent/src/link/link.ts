@@ -9,14 +9,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { messageOf, RegattaError } from '@regatta/kernel';
-import {
-  type ConnectRequest,
-  type ConnectResponse,
+import type {
+  ConnectRequest,
+  ConnectResponse,
   NodeLinkServiceClient,
-  type Refusal,
-  type Welcome,
-  type Work,
+  Refusal,
+  Welcome,
+  Work,
 } from '@regatta/proto/node';
+import { NodeLinkClient } from '@regatta/proto/services';
 import type { Logger } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome } from '../hosts/work.ts';
@@ -203,7 +204,7 @@ function sizeOf({ results, timing, failures }: Outcome): number {
 
 /** Anew for each connection: one that was cut in silence would take the next stream too, and lead nowhere. */
 const dial = (address: string): NodeLinkServiceClient =>
-  new NodeLinkServiceClient(address, credentials.createInsecure(), {
+  new NodeLinkClient(address, credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,

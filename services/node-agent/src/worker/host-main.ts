@@ -32,6 +32,8 @@ interface OpenRun {
 // A loop that V8's middle compiler copies into its caller runs several times slower, for hundreds of calls or for good:
 // docs/adr/0007.
 setFlagsFromString('--max-maglev-inlined-bytecode-size=0');
+// Payloads lie outside V8's heap, and for every 64 MiB of them that pass it would search the whole heap: docs/adr/0008.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 const OPEN = { kind: 'open' } as const;
 const [threads, concurrency] = process.argv.slice(2).map(Number) as [number, number];

@@ -1,0 +1,81 @@
+/**
+ * A client within the test's own process, for what starting the CLI would be too slow for: runs by the hundred, and
+ * clients that stop reading, or go, at a given moment.
+ *
+ * - D1: results are put together task by task: one that came twice, or not at all, is noticed.
+ */
+import assert from 'node:assert/strict';
+import { findWorkload } from '../../packages/workloads/src/index.ts';
+import { runSerially } from '../../packages/workloads/src/serially.ts';
+import { Client } from '../../services/coordinator/src/cli/client.ts';
+import { submit } from '../../services/coordinator/src/cli/follow.ts';
+import { collect, valuesOf } from '../../services/coordinator/src/cli/results.ts';
+import { planRun, type RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
+import type { RunView } from '../../services/coordinator/src/cli/views.ts';
+
+type Inputs = Readonly<Record<string, number | string | boolean>>;
+
+const ENDS_MS_MAX = 60_000;
+
+export class Direct {
+  readonly client: Client;
+
+  constructor(address: string) {
+    this.client = new Client(address);
+  }
+
+  /** @returns the run's id */
+  submit(workload: string, inputs: Inputs = {}, options: Partial<RunOptions> = {}): Promise<string> {
+    const set = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, String(value)]));
+    return submit(this.client, planRun(workload, { policy: 'awf', retries: 0, ...options, set }));
+  }
+
+  /** Waits for the run's end. @throws when the time is up, saying how far it had come */
+  async ended(runId: string, withinMs = ENDS_MS_MAX): Promise<RunView> {
+    let last: RunView | undefined;
+    const follow = async (): Promise<void> => {
+      for await (const run of this.client.watch(runId)) last = run;
+    };
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`${runId} has not ended: ${how(last)}`)), withinMs);
+    try {
+      await Promise.race([follow(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+    return last!;
+  }
+
+  async run(workload: string, inputs: Inputs = {}, options: Partial<RunOptions> = {}): Promise<RunView> {
+    return this.ended(await this.submit(workload, inputs, options));
+  }
+
+  /** By task; what failed or was never done is missing. @throws where a task has two (D1) */
+  async values(runId: string): Promise<Map<number, unknown>> {
+    const values = new Map<number, unknown>();
+    for (const { task, value } of valuesOf(await collect(this.client, runId))) {
+      assert.ok(!values.has(task), `task ${task} of ${runId} has two results`);
+      values.set(task, value);
+    }
+    return values;
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** What the workload gives by the book, by task: on this thread, one after another. */
+export async function serialValues(workload: string, inputs: Inputs = {}): Promise<Map<number, unknown>> {
+  const { results } = await runSerially(findWorkload(workload)!, inputs);
+  return new Map(results.map(({ task, value }) => [task, value]));
+}
+
+const how = (run: RunView | undefined): string =>
+  run === undefined
+    ? 'nothing was heard of it'
+    : `${run.state}, ${run.succeeded} succeeded, ${run.failed} failed, ${run.inFlight} in flight, ${run.pending} pending`;
