@@ -8,5 +8,15 @@ export {
   type Workload,
 } from './define.ts';
 export { digestValues } from './digest.ts';
-export { decodeInPlace, decodeValue, encodeValue, Packer, pack, packCount, slicePack, unpack } from './pack.ts';
+export {
+  decodeInPlace,
+  decodeValue,
+  emptyEntries,
+  encodeValue,
+  Packer,
+  pack,
+  packCount,
+  slicePack,
+  unpack,
+} from './pack.ts';
 export { resolveParameters } from './params.ts';

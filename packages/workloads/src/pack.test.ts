@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeValue, encodeValue, Packer, pack, packCount, slicePack, unpack } from './pack.ts';
+import { decodeValue, emptyEntries, encodeValue, Packer, pack, packCount, slicePack, unpack } from './pack.ts';
 
 const cloneable = fc.oneof(
   fc.constant(undefined),
@@ -84,6 +84,15 @@ describe('a pack', () => {
     );
   });
 
+  it('tells which of its entries are empty', () => {
+    fc.assert(
+      fc.property(entries, (list) => {
+        const empty = list.flatMap((entry, i) => (entry.byteLength === 0 ? [i] : []));
+        assert.deepEqual(emptyEntries(pack(list)), empty);
+      }),
+    );
+  });
+
   it('is refused where it is cut short, wherever that is', () => {
     const packed = pack([Uint8Array.of(1, 2, 3), new Uint8Array(), Uint8Array.of(4)]);
     for (let length = 1; length < packed.byteLength; length++) {
@@ -95,6 +104,8 @@ describe('a pack', () => {
     const packed = pack([Uint8Array.of(1, 2), Uint8Array.of(3)]);
     packed.writeUInt32LE(4, 3);
     assert.throws(() => unpack(packed), /table is wrong/);
+    assert.throws(() => emptyEntries(packed), /table is wrong/);
+    assert.throws(() => slicePack(packed, 1, 2), /table is wrong/);
   });
 });
 

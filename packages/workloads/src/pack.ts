@@ -171,11 +171,33 @@ export function unpack(packed: Uint8Array): Uint8Array[] {
   return entries;
 }
 
-/** Entries [from, to) of a pack, as a pack of their own. */
+/** Entries [from, to) of a pack, as a pack of their own. @throws Error where the pack has no such entries */
 export function slicePack(packed: Uint8Array, from: number, to: number): Buffer {
-  const { count, buffer } = open(packed);
+  const { count, table, buffer } = open(packed);
   if (from === 0 && to === count) return buffer;
-  return pack(unpack(packed).slice(from, to));
+  const endOf = (entry: number): number => (entry < 0 ? 0 : buffer.readUInt32LE(table + WORD * entry));
+  const [start, end] = [endOf(from - 1), endOf(to - 1)];
+  if (to > count || end < start || end > table) throw new Error('not a pack: its table is wrong');
+  const slice = Buffer.allocUnsafe(end - start + WORD * (to - from + 1));
+  buffer.copy(slice, 0, start, end);
+  let at = end - start;
+  for (let entry = from; entry < to; entry++) at = slice.writeUInt32LE(endOf(entry) - start, at);
+  slice.writeUInt32LE(to - from, at);
+  return slice;
+}
+
+/** Which entries are empty, and so have no result. Reads the whole table. @throws Error where it is wrong */
+export function emptyEntries(packed: Uint8Array): number[] {
+  const { count, table, buffer } = open(packed);
+  const empty: number[] = [];
+  let start = 0;
+  for (let entry = 0, at = table; entry < count; entry++, at += WORD) {
+    const end = buffer.readUInt32LE(at);
+    if (end < start || end > table) throw new Error('not a pack: its table is wrong');
+    if (end === start) empty.push(entry);
+    start = end;
+  }
+  return empty;
 }
 
 /** How many entries a pack holds. @throws Error where it is none */

@@ -5,15 +5,16 @@
  */
 
 import type {
+  Heartbeat,
   Hello,
   LateFailure as WireLateFailure,
   Outcome as WireOutcome,
   Timing as WireTiming,
 } from '@regatta/proto/node';
 import type { Limit, Workload } from '@regatta/proto/workload';
-import { unpack } from '@regatta/workloads';
+import { emptyEntries, packCount } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
-import type { Introduction, Machine, WorkloadCard } from '../engine/fleet.ts';
+import type { Introduction, Machine, Pulse, WorkloadCard } from '../engine/fleet.ts';
 import { type LimitView, limits } from '../engine/limits.ts';
 import type { LateFailure } from '../engine/run-record.ts';
 
@@ -91,6 +92,12 @@ const cut = (text: string, charactersMax: number): string =>
 /** What a node has measured: no NaN and nothing endless gets into a sum. */
 const amount = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
 
+export const pulseOf = ({ rssBytes, hosts, throttledMs }: Heartbeat): Pulse => ({
+  rssBytes: amount(rssBytes, HOST_RSS_BYTES_MAX),
+  hosts,
+  throttledMs: amount(throttledMs, AMOUNT_MAX),
+});
+
 export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure): LateFailure => ({
   runId,
   task,
@@ -114,12 +121,11 @@ export function outcomeOf(wire: WireOutcome): Outcome {
 
 /** The whole table is read: the engine cuts packs, and must not find out only then that there is nothing to cut. */
 function checkResults({ from, to, results, failures }: WireOutcome): void {
-  const entries = unpack(results);
-  if (entries.length !== to - from) throw new Error(`it reports tasks ${from}..${to} with ${entries.length} results`);
-  let missing = 0;
-  for (const entry of entries) if (entry.byteLength === 0) missing++;
-  if (missing !== failures.length || !failures.every(({ task }) => entries[task - from]?.byteLength === 0))
-    throw new Error(`of tasks ${from}..${to} it has ${missing} without a result and ${failures.length} that failed`);
+  const count = packCount(results);
+  if (count !== to - from) throw new Error(`it reports tasks ${from}..${to} with ${count} results`);
+  const empty = emptyEntries(results);
+  if (empty.length !== failures.length || !empty.every((entry, i) => failures[i]!.task === from + entry))
+    throw new Error(`tasks ${from}..${to}: those without a result are not those that it says failed`);
 }
 
 function endOf({ end }: WireOutcome): Outcome['end'] {

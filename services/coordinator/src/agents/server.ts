@@ -10,7 +10,7 @@ import { negotiate, protocol } from '@regatta/proto/version';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
 import { limits } from '../engine/limits.ts';
-import { introductionOf, lateFailureOf, outcomeOf } from './codec.ts';
+import { introductionOf, lateFailureOf, outcomeOf, pulseOf } from './codec.ts';
 import { type NodeStream, StreamPort } from './port.ts';
 
 export function nodeLinkService(engine: Engine, log: Logger): NodeLinkServiceServer {
@@ -54,7 +54,7 @@ class Connection {
         for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
         for (const late of frame.value.late) this.#engine.late(id, incarnation, lateFailureOf(late));
       } else if (frame?.$case === 'heartbeat' && !this.#lost) {
-        this.#engine.beat(id, incarnation, frame.value);
+        this.#engine.beat(id, incarnation, pulseOf(frame.value));
         // Nobody reads them: they would pile up here.
         if (this.#stream.writableNeedDrain) return;
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });

@@ -1,5 +1,6 @@
 /** What nodes say of their work, and how it adds up for a run. */
 import type { NodeRecord } from './fleet.ts';
+import { limits } from './limits.ts';
 import type { Accounting, RunRecord } from './run-record.ts';
 
 export interface Timing {
@@ -63,13 +64,14 @@ export function account(run: RunRecord, node: NodeRecord, outcome: Outcome, now:
   if (share !== undefined) {
     share.tasks += outcome.to - outcome.from;
     share.throttledMs = timing.throttledMs;
-    if (timing.host > 0) {
+    if (timing.host > 0 && (share.hostRss.has(timing.host) || share.hostRss.size < limits.hostsPerNodeMax)) {
       share.hostRss.set(timing.host, Math.max(share.hostRss.get(timing.host) ?? 0, timing.hostRssBytes));
     }
   }
   if (end.kind === 'open') return;
   // A host takes several attempts with it, and is one host.
-  if (end.kind === 'lost' && timing.host > 0 && end.loss.code !== 'THREAD_DIED') share?.hostsLost.add(timing.host);
+  const ofHost = end.kind === 'lost' && timing.host > 0 && end.loss.code !== 'THREAD_DIED';
+  if (ofHost && share !== undefined && share.hostsLost.size < limits.hostsPerNodeMax) share.hostsLost.add(timing.host);
   accounting.chunks++;
   if (share !== undefined) share.chunks++;
   const sentAt = node.sentAt.get(outcome.attemptId);

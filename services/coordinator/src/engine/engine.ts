@@ -26,6 +26,7 @@ import { limits } from './limits.ts';
 import { ResultStore } from './result-store.ts';
 import { RunInputs } from './run-inputs.ts';
 import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
+import { shown } from './shown.ts';
 import { StepClock } from './step-clock.ts';
 import { type Stuck, Watchdog } from './watchdog.ts';
 
@@ -229,7 +230,10 @@ export class Engine {
     run.changed();
   }
 
-  report(nodeId: string, incarnation: number, outcome: Outcome): void {
+  report(nodeId: string, incarnation: number, said: Outcome): void {
+    // Whose attempt it is we know ourselves: a node that errs must not write into the books of another run.
+    const runId = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId)?.run.id ?? said.runId;
+    const outcome = runId === said.runId ? said : { ...said, runId };
     const { attemptId, from, to, failures, timing, end, results } = outcome;
     const failed = failures.map(({ task }) => task);
     const event: Event = {
@@ -421,7 +425,7 @@ export class Engine {
     if (node !== undefined && node.state !== 'lost') return node;
     const connected = this.nodes().filter(({ state }) => state !== 'lost');
     const names = connected.map(({ introduction }) => introduction.nodeId).join(', ') || 'none';
-    throw new RegattaError('NO_SUCH_NODE', `no node ${JSON.stringify(nodeId)} is connected; there are: ${names}`);
+    throw new RegattaError('NO_SUCH_NODE', `no node ${shown(nodeId)} is connected; there are: ${shown(names, 1_000)}`);
   }
 
   /** Posted, not done at once: it is found out in the middle of a step. */

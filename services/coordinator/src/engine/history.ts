@@ -3,6 +3,7 @@ import { RegattaError } from '@regatta/kernel';
 import type { Shelf } from './byte-log.ts';
 import { limits } from './limits.ts';
 import type { RunRecord } from './run-record.ts';
+import { shown } from './shown.ts';
 
 export class History {
   readonly #shelf: Shelf;
@@ -29,7 +30,7 @@ export class History {
   /** @throws RegattaError NO_SUCH_RUN */
   get(runId: string): RunRecord {
     const run = this.#runs.get(runId);
-    if (run === undefined) throw new RegattaError('NO_SUCH_RUN', `no run ${runId}; see regatta runs`);
+    if (run === undefined) throw new RegattaError('NO_SUCH_RUN', `no run ${shown(runId)}; see regatta runs`);
     return run;
   }
 

@@ -27,6 +27,8 @@ export const limits = {
   failuresListedMax: 20,
   /** Failures that came after a task's result, likewise. */
   lateFailuresPerRunMax: 100,
+  /** Host processes of one node that a run keeps figures of. */
+  hostsPerNodeMax: 4_096,
   /** Lost nodes that are remembered; the one lost longest ago is forgotten first. */
   lostNodesMax: 256,
   /** Of a workload's name, and of a run's inputs as JSON. */
