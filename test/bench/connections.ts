@@ -44,6 +44,8 @@ interface Measured {
   /** Likewise while the runs were under way. */
   readonly loaded: readonly number[];
   readonly pace: Pace;
+  /** Of the scheduler, over all of it. */
+  readonly stepMeanUs: number;
 }
 
 export const connections: Bench = async () => {
@@ -52,7 +54,7 @@ export const connections: Bench = async () => {
   return figuresOf(many, few);
 };
 
-function figuresOf({ idle, loaded, pace }: Measured, few: Measured): Figure[] {
+function figuresOf({ idle, loaded, pace, stepMeanUs }: Measured, few: Measured): Figure[] {
   const what = `connections: ${PROCESSES * NODES_EACH} nodes, ${digits(RUNS)} runs`;
   const [idleP99, max] = [quantile(idle, 0.99), quantile(loaded, 1)];
   return [
@@ -70,6 +72,13 @@ function figuresOf({ idle, loaded, pace }: Measured, few: Measured): Figure[] {
       unit: 'ms',
       reference: idleP99,
       against: `the same before any run (${digits(idleP99)} ms)`,
+    }),
+    costFigure({
+      name: `${what}, mean scheduler step`,
+      value: stepMeanUs,
+      unit: 'µs',
+      reference: few.stepMeanUs,
+      against: `the same on two nodes (${digits(few.stepMeanUs)} µs)`,
     }),
     ...(['tasks', 'chunks'] as const).map((unit) =>
       rateFigure({
@@ -96,7 +105,8 @@ async function measure(processes: number, nodesEach: number): Promise<Measured> 
     const { roundTrips: loaded, broken } = await farm.take();
     if (broken.length > 0) throw new Error(`${broken.length} links broke, the first of them ${broken[0]}`);
     await checkNodes(client, processes * nodesEach);
-    return { idle, loaded, pace };
+    const { stepMeanUs } = await client.status();
+    return { idle, loaded, pace, stepMeanUs };
   } finally {
     client.close();
     farm.end();

@@ -15,6 +15,8 @@ import { assert } from '@regatta/kernel';
 const BLOCK_BYTES_MIN = 256;
 const BLOCK_BYTES_MAX = 65_536;
 const WRITE_BYTES_MIN = 262_144;
+/** A buffer is kept whole for a part of it that is not much smaller. */
+const WASTE_MAX = 1.1;
 
 /** Sums over all logs, and where their files are. */
 export class Shelf {
@@ -35,6 +37,13 @@ interface Block {
   readonly bytes: Buffer;
   used: number;
   state: 'open' | 'writing';
+}
+
+/** The bytes without much else: a small part of a message would keep all of it in memory. */
+function ownOf(bytes: Uint8Array): Buffer {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const view = Buffer.from(buffer, byteOffset, byteLength);
+  return buffer.byteLength > WASTE_MAX * byteLength ? Buffer.from(view) : view;
 }
 
 export class ByteLog {
@@ -69,7 +78,7 @@ export class ByteLog {
     assert(!this.#closed, 'appended to a closed log');
     const { byteLength } = bytes;
     if (byteLength >= BLOCK_BYTES_MAX) {
-      this.#push(Buffer.from(bytes.buffer, bytes.byteOffset, byteLength), byteLength);
+      this.#push(ownOf(bytes), byteLength);
     } else {
       let tail = this.#blocks.at(-1);
       if (tail === undefined || tail.state !== 'open' || tail.bytes.byteLength - tail.used < byteLength) {
