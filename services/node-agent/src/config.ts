@@ -21,7 +21,7 @@ export interface Config {
 const CORES_MAX = 1024;
 const HOST_TASKS_DEFAULT = 10_000_000;
 const HOST_TASKS_MAX = 1_000_000_000_000;
-const HOST_MEMORY_LEAST_MIB = 64;
+const HOST_MEMORY_LEAST_MIB = 128;
 
 /** @param argv as process.argv. Ends the process with code 2 and one line where an option is wrong. */
 export function readConfig(argv: readonly string[]): Config {

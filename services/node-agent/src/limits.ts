@@ -19,6 +19,8 @@ export const limits = {
   /** After a host's end, for what it wrote last: another process may hold its pipe open. */
   lastWordsMs: 100,
   stderrTailBytes: 4_096,
+  /** A node on which so many hosts in a row die at their start is of no use. */
+  stillbornMax: 5,
   /** Hosts beyond the prestarted ones end when idle for so long. */
   hostIdleMsMax: 60_000,
   /** With so many hosts a core, or so many in all if that is more, runs begin to share them. */

@@ -56,6 +56,10 @@ const executor = new Executor({
   hostLimits,
   report: (outcome) => link?.report(outcome),
   reportLate: (late) => link?.reportLate(late),
+  onUnable: (why) => {
+    process.stderr.write(`regatta-node-agent: host processes do not start here: ${why}\n`);
+    end(1);
+  },
   takeAgentStall: () => stall.take(),
   throttledMs,
 });

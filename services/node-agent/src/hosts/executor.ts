@@ -67,6 +67,8 @@ export class Executor {
     hostLimits: HostLimits;
     report: (outcome: Outcome) => void;
     reportLate: (late: LateFailure) => void;
+    /** Told where one host after another dies at its start. */
+    onUnable?: (why: string) => void;
     /** The longest block of the agent's own event loop since last asked, in ms. */
     takeAgentStall: () => number;
     /** How long the cgroup has held this node back since it started. */
@@ -76,11 +78,16 @@ export class Executor {
     this.#report = options.report;
     this.#takeAgentStall = options.takeAgentStall;
     this.#throttledMs = options.throttledMs;
-    this.#pool = new HostPool(options.prestart, options.hostLimits, {
-      late: options.reportLate,
-      news: (host, news, stallMs) => this.#onNews(host, news, stallMs),
-      death: (host, death) => this.#onDeath(host, death),
-    });
+    this.#pool = new HostPool(
+      options.prestart,
+      options.hostLimits,
+      {
+        late: options.reportLate,
+        news: (host, news, stallMs) => this.#onNews(host, news, stallMs),
+        death: (host, death) => this.#onDeath(host, death),
+      },
+      options.onUnable ?? (() => {}),
+    );
     this.#watch = setInterval(() => this.#enforce(), limits.watchMs);
   }
 
@@ -353,7 +360,9 @@ function causeOf(held: Held, host: Host, death: HostDeath): OutcomeEnd {
     return { kind: 'lost', loss: { code: 'TASK_TIMED_OUT', message, ...facts, culprit: held.reported } };
   }
   // Killed for another attempt's sake: what is left of this one is as good as new.
-  if (held.killAt < Number.POSITIVE_INFINITY || host.killedFor === 'order') return { kind: 'stopped' };
+  // Nor is what it was never able to begin with to blame.
+  const innocent = held.killAt < Number.POSITIVE_INFINITY || host.killedFor === 'order' || !host.wasReady;
+  if (innocent) return { kind: 'stopped' };
   if (host.killedFor === 'memory') {
     const message = `its host process was killed for using ${mebibytes(rssBytes)}; the limit is --host-memory`;
     return { kind: 'lost', loss: { code: 'MEMORY_EXCEEDED', message, ...facts, culprit: undefined } };

@@ -10,11 +10,18 @@ export class HostPool {
   readonly #events: HostEvents;
   readonly #prestarted: number;
   readonly #limits: HostLimits;
+  readonly #onUnable: (why: string) => void;
   readonly #sweep: NodeJS.Timeout;
   #closing = false;
+  /** Hosts in a row that died before they were ready. */
+  #stillborn = 0;
 
-  /** @param prestarted single-threaded hosts to keep ready, whatever happens to them */
-  constructor(prestarted: number, hostLimits: HostLimits, events: HostEvents) {
+  /**
+   * @param prestarted single-threaded hosts to keep ready, whatever happens to them
+   * @param onUnable called where one host after another dies at its start
+   */
+  constructor(prestarted: number, hostLimits: HostLimits, events: HostEvents, onUnable: (why: string) => void) {
+    this.#onUnable = onUnable;
     this.#prestarted = prestarted;
     this.#limits = hostLimits;
     this.#events = { ...events, death: (host, death) => this.#buried(host, death, events) };
@@ -82,6 +89,8 @@ export class HostPool {
 
   #buried(host: Host, death: HostDeath, events: HostEvents): void {
     this.#hosts.delete(host);
+    this.#stillborn = host.wasReady || host.killedFor !== undefined ? 0 : this.#stillborn + 1;
+    if (this.#stillborn === limits.stillbornMax) this.#onUnable(death.stderrTail.trim() || `exit ${death.exit}`);
     events.death(host, death);
     // One that never became ready would only die again: the next run that needs it will say why.
     if (!this.#closing && host.wasReady && this.#singles() < this.#prestarted) this.#start(1, 1);
