@@ -5,7 +5,7 @@ export const limits = {
   /** Ended runs that are remembered; the oldest are forgotten first. */
   endedRunsMax: 1_000,
   /** Results and inputs in memory: beyond it they are moved to disk, in the background up to twice as much. */
-  keptMemoryBytesMax: 268_435_456,
+  keptMemoryBytesMax: 134_217_728,
   /** Results and inputs on disk: beyond it results are dropped, those of the runs that ended longest ago first. */
   keptDiskBytesMax: 34_359_738_368,
   /** Results of one run: one that has more is stopped. */
