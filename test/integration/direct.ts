@@ -1,17 +1,16 @@
 /**
- * A client within the test's own process, for what starting the CLI would be too slow for: runs by the hundred, and
- * clients that stop reading, or go, at a given moment.
+ * A client within the test's own process, for what starting the CLI each time would be too slow for: runs by the
+ * hundred, and looking at one many times a second.
  *
  * - D1: results are put together task by task: one that came twice, or not at all, is noticed.
  */
 import assert from 'node:assert/strict';
-import { findWorkload } from '../../packages/workloads/src/index.ts';
-import { runSerially } from '../../packages/workloads/src/serially.ts';
+import { findWorkload, resolveParameters } from '@regatta/workloads';
 import { Client } from '../../services/coordinator/src/cli/client.ts';
 import { submit } from '../../services/coordinator/src/cli/follow.ts';
 import { collect, valuesOf } from '../../services/coordinator/src/cli/results.ts';
 import { planRun, type RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
-import type { RunView } from '../../services/coordinator/src/cli/views.ts';
+import type { ResultPart, RunView } from '../../services/coordinator/src/cli/views.ts';
 
 type Inputs = Readonly<Record<string, number | string | boolean>>;
 
@@ -52,12 +51,7 @@ export class Direct {
 
   /** By task; what failed or was never done is missing. @throws where a task has two (D1) */
   async values(runId: string): Promise<Map<number, unknown>> {
-    const values = new Map<number, unknown>();
-    for (const { task, value } of valuesOf(await collect(this.client, runId))) {
-      assert.ok(!values.has(task), `task ${task} of ${runId} has two results`);
-      values.set(task, value);
-    }
-    return values;
+    return valuesIn(await collect(this.client, runId));
   }
 
   close(): void {
@@ -69,10 +63,27 @@ export class Direct {
   }
 }
 
+/** By task; what failed is missing. @throws where a task has two (D1) */
+export function valuesIn(parts: Iterable<ResultPart>): Map<number, unknown> {
+  const values = new Map<number, unknown>();
+  for (const { task, value } of valuesOf(parts)) {
+    assert.ok(!values.has(task), `task ${task} has two results`);
+    values.set(task, value);
+  }
+  return values;
+}
+
 /** What the workload gives by the book, by task: on this thread, one after another. */
-export async function serialValues(workload: string, inputs: Inputs = {}): Promise<Map<number, unknown>> {
-  const { results } = await runSerially(findWorkload(workload)!, inputs);
-  return new Map(results.map(({ task, value }) => [task, value]));
+export async function serialValues(name: string, inputs: Inputs = {}): Promise<Map<number, unknown>> {
+  const workload = findWorkload(name)!;
+  const params = resolveParameters(workload, inputs);
+  const shared = workload.shared?.(params);
+  const { signal } = new AbortController();
+  const values = new Map<number, unknown>();
+  for (let task = 0; task < workload.tasks(params); task++) {
+    values.set(task, await workload.run(params, { task, attempt: 1, signal, shared, input: undefined }));
+  }
+  return values;
 }
 
 const how = (run: RunView | undefined): string =>

@@ -116,6 +116,8 @@ describe('an agent is stopped for longer than its lease, then goes on', () => {
     );
     const shown = await cluster.json<ShownRun>(['show', runId]);
     assert.ok(shown.accounting.lostAttempts > 0);
+    // Its hosts went on while it stood still: what they had done by then it told, and that was too late.
+    assert.ok(shown.accounting.fenced > 0, 'late results were not counted');
   });
 });
 

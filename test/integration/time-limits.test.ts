@@ -65,4 +65,11 @@ describe('time limits', () => {
     const run = await cluster.json<RunJson>(['run', 'synthetic', ...inputs, ...shape, '--timeout', '1s']);
     assert.deepEqual([run.succeeded, run.failures], [48, []]);
   });
+
+  it('--timeout spares tasks that wait for the threads of a new host process to start', async () => {
+    // So many take longer to start than a silent host is given.
+    const shape = ['--model', 'threads', '--threads', '16'];
+    const run = await cluster.json<RunJson>(['run', 'noop', '--set', 'count=32', ...shape, '--timeout', '500ms']);
+    assert.deepEqual([run.succeeded, run.failures], [32, []]);
+  });
 });

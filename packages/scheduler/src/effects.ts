@@ -33,6 +33,9 @@ export type IgnoreReason =
   /** There is nothing to resume: the node serves. */
   | 'not-draining';
 
+/** `let-go`: its node gave it back, for others' sake or its own; nothing died of it. */
+export type RetryCause = 'failed' | 'lost' | 'let-go';
+
 export type Effect =
   | { readonly kind: 'runStarted'; readonly runId: string }
   | {
@@ -69,7 +72,7 @@ export type Effect =
       readonly attempt: number;
       readonly loss: Loss | undefined;
     }
-  | { readonly kind: 'retry'; readonly runId: string; readonly tasks: number; readonly because: 'failed' | 'lost' }
+  | { readonly kind: 'retry'; readonly runId: string; readonly tasks: number; readonly because: RetryCause }
   | {
       readonly kind: 'runEnded';
       readonly runId: string;

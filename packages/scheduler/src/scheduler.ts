@@ -10,7 +10,7 @@
 import { assert, type Range, unreachable } from '@regatta/kernel';
 import { Alarms } from './alarms.ts';
 import { dispatch, type Field } from './dispatch.ts';
-import type { Effect, IgnoreReason } from './effects.ts';
+import type { Effect, IgnoreReason, RetryCause } from './effects.ts';
 import { dismiss, enroll, learnRate, setAside } from './enroll.ts';
 import type { AttemptEnd, Event, Loss, NodeOffer, RunPlan } from './events.ts';
 import { assertWithinLimits, limits } from './limits.ts';
@@ -244,11 +244,11 @@ export class Scheduler implements Field {
       run.commit(givenUp.from, givenUp.to, givenUp.to - givenUp.from);
       this.#giveUp(attempt, givenUp, loss);
     }
-    this.#putBack(run, again, 'lost', now);
+    this.#putBack(run, again, cause === 'let-go' ? 'let-go' : 'lost', now);
   }
 
   /** Lets chunks of an active run be tried again, each when its time has come. */
-  #putBack(run: Run, chunks: readonly RetryChunk[], because: 'failed' | 'lost', now: number): void {
+  #putBack(run: Run, chunks: readonly RetryChunk[], because: RetryCause, now: number): void {
     if (chunks.length === 0) return;
     if (run.pending === 0) this.turns.push(run);
     let tasks = 0;

@@ -16,6 +16,8 @@ export const limits = {
   aheadChunksMax: 64,
   /** News of a task's start may be on its way this long before its host counts as silent. */
   silenceSlackMs: 250,
+  /** So long may a host's threads take to start, on a busy machine, before its first task begins. */
+  threadStartMsMax: 20_000,
   /** After a host's end, for what it wrote last: another process may hold its pipe open. */
   lastWordsMs: 100,
   stderrTailBytes: 4_096,

@@ -1,7 +1,8 @@
 /**
  * The gRPC service that nodes dial. Turns a stream into an introduction, outcomes and, at its end, a loss.
  *
- * - A1: a node is lost when its stream ends or when nothing came over it for a lease's time, whichever is first.
+ * - A1: a node is lost when its stream ends or when nothing came over it for a lease's time, whichever is first. A
+ *   stream that outlives its lease is still heard: late results are counted, then the node is sent to join anew.
  * - A2: what a peer sends is checked; a peer that makes no sense is refused with a reason and costs nobody else.
  */
 import { messageOf } from '@regatta/kernel';
@@ -27,6 +28,7 @@ class Connection {
   #closed = false;
   #heardAt = performance.now();
   readonly #watch: NodeJS.Timeout;
+  #leave: NodeJS.Timeout | undefined;
 
   constructor(stream: NodeStream, engine: Engine, log: Logger) {
     this.#stream = stream;
@@ -50,6 +52,7 @@ class Connection {
         return this.#welcome(frame.value);
       }
       const { id, incarnation } = this.#node;
+      if (this.#lost) this.#turnAwaySoon();
       if (frame?.$case === 'report') {
         for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
         for (const late of frame.value.late) this.#engine.late(id, incarnation, lateFailureOf(late));
@@ -102,14 +105,27 @@ class Connection {
   #checkLease(): void {
     const silentMs = performance.now() - this.#heardAt;
     if (this.#node === undefined && silentMs > limits.helloMsMax) this.#over('it said no hello');
-    else if (silentMs > limits.leaseMs) this.#over(`nothing came from it for ${Math.round(silentMs)} ms`);
+    else if (silentMs > limits.lostLinkMsMax) this.#over('it is silent for good');
+    else if (silentMs > limits.leaseMs) this.#lose(`nothing came from it for ${Math.round(silentMs)} ms`);
+  }
+
+  /** It was lost and is back on the old link: what it has to tell comes first. It may then join as a new incarnation. */
+  #turnAwaySoon(): void {
+    this.#leave ??= setTimeout(() => {
+      this.#refuse('LEASE_EXPIRED', 'it was silent for longer than its lease, and its work has gone elsewhere');
+    }, limits.lateNewsMs);
   }
 
   #over(reason: string): void {
     clearInterval(this.#watch);
+    clearTimeout(this.#leave);
     this.#closed = true;
     this.#port.end();
-    // It is remembered: what the node still says is late news, to be counted, and no stranger's.
+    this.#lose(reason);
+  }
+
+  /** It is remembered: what the node still says is late news, to be counted, and no stranger's. */
+  #lose(reason: string): void {
     if (this.#node === undefined || this.#lost) return;
     this.#lost = true;
     const { id, incarnation } = this.#node;

@@ -5,22 +5,28 @@ import { Packer } from '@regatta/workloads';
 import { limits } from '../engine/limits.ts';
 
 const PART_BYTES = 1_048_576;
+/** Of each input in a pack, beside its own. */
+const ENTRY_BYTES = 4;
 
 /** @throws RegattaError INPUT_TOO_LARGE, INPUT_NOT_CLONEABLE that name the task */
 export function* packInputs(inputs: Iterable<unknown>): Iterable<Buffer> {
   const packer = new Packer(PART_BYTES + 4096);
+  const fits = (more: number): boolean => packer.bytes + more + ENTRY_BYTES * (packer.count + 2) <= PART_BYTES;
   let task = 0;
-  let largest = 0;
   for (const input of inputs) {
     const bytes = add(packer, input, task);
     if (bytes > limits.inputBytesMax) {
       const message = `the input of task ${task} is ${bytes} bytes; at most ${limits.inputBytesMax} can be sent`;
       throw new RegattaError('INPUT_TOO_LARGE', `${message}: send less, or let tasks read it from where it is`);
     }
+    if (packer.count > 1 && !fits(0)) {
+      packer.dropLast();
+      yield packer.finish();
+      packer.add(input);
+    }
     task++;
-    largest = Math.max(largest, bytes);
-    const full = packer.bytes + largest > PART_BYTES || packer.count >= schedulerLimits.chunkTasksMax;
-    if (full) yield packer.finish();
+    // The next is mostly like this one, and need not be written twice.
+    if (!fits(bytes) || packer.count >= schedulerLimits.chunkTasksMax) yield packer.finish();
   }
   if (packer.count > 0) yield packer.finish();
 }

@@ -109,7 +109,7 @@ export function coordinatorStatusOf(engine: Engine, version: string): GetStatusR
     steps: stepClock.steps,
     stepMeanUs: stepClock.meanUs,
     stepMaxUs: stepClock.longestUs,
-    limits: [...limitViews],
+    limits: limitViews(engine.noProgressMs),
   };
 }
 

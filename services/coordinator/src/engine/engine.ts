@@ -53,6 +53,7 @@ export interface EngineOptions {
 }
 
 export class Engine {
+  readonly noProgressMs: number;
   readonly stepClock = new StepClock();
   readonly shelf: Shelf;
   readonly #scheduler = new Scheduler();
@@ -68,6 +69,7 @@ export class Engine {
   readonly #watchdog: Watchdog;
 
   constructor({ spillDirectory, noProgressMs, onBroken, onStuck }: EngineOptions) {
+    this.noProgressMs = noProgressMs;
     this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
     this.shelf = new Shelf(spillDirectory, limits.keptMemoryBytesMax);
@@ -304,7 +306,7 @@ export class Engine {
       case 'retry': {
         const { accounting } = this.#history.get(effect.runId);
         if (effect.because === 'failed') accounting.taskRetries += effect.tasks;
-        else accounting.lostAttempts++;
+        else if (effect.because === 'lost') accounting.lostAttempts++;
         return;
       }
       case 'runEnded':

@@ -38,6 +38,10 @@ export const limits = {
   reasonCharactersMax: 1_000,
   heartbeatMs: 500,
   leaseMs: 5_000,
+  /** A node that was lost for its silence and speaks again may tell what it has for so long, then joins anew. */
+  lateNewsMs: 1_000,
+  /** Its link is kept so long. */
+  lostLinkMsMax: 60_000,
   helloMsMax: 5_000,
   keepaliveMs: 10_000,
   watchIntervalMs: 100,
@@ -59,22 +63,33 @@ export interface LimitView {
   readonly description: string;
 }
 
-/** Those that people meet, for `regatta status --verbose`. */
-export const limitViews: readonly LimitView[] = [
-  ['runsActiveMax', schedulerLimits.runsActiveMax, 'runs', 'waiting or running at once'],
-  ['tasksPerRunMax', schedulerLimits.tasksPerRunMax, 'tasks', 'of one run'],
-  ['endedRunsMax', limits.endedRunsMax, 'runs', 'remembered after their end'],
-  ['failuresPerRunMax', limits.failuresPerRunMax, 'tasks', 'failures of a run kept with their causes; all are counted'],
-  ['keptMemoryBytesMax', limits.keptMemoryBytesMax, 'bytes', 'results and inputs in memory; the rest goes to disk'],
-  ['keptDiskBytesMax', limits.keptDiskBytesMax, 'bytes', 'results and inputs on disk; the oldest results go first'],
-  ['resultBytesPerRunMax', limits.resultBytesPerRunMax, 'bytes', 'results of one run; one with more is stopped'],
-  ['inputBytesMax', limits.inputBytesMax, 'bytes', 'the input of one task'],
-  ['inputBytesPerRunMax', limits.inputBytesPerRunMax, 'bytes', 'all inputs of a run'],
-  ['messageBytesMax', limits.messageBytesMax, 'bytes', 'one gRPC message'],
-  ['chunkTasksMax', schedulerLimits.chunkTasksMax, 'tasks', 'in one chunk'],
-  ['retriesPerTaskMax', schedulerLimits.retriesPerTaskMax, 'tries', 'after a task failed'],
-  ['nodeLossesPerChunkMax', schedulerLimits.nodeLossesPerChunkMax, 'nodes', 'lost with a chunk before it is suspected'],
-  ['leaseMs', limits.leaseMs, 'ms', 'without a sign of life after which a node is lost'],
-  ['noProgressMs', limits.noProgressMs, 'ms', 'without a task ended after which a run is explained in the log'],
-  ['lostNodesMax', limits.lostNodesMax, 'nodes', 'remembered after their loss'],
-].map(([name, value, unit, description]) => ({ name, value, unit, description }) as LimitView);
+/** Those that people meet, for `regatta status --verbose`. @param noProgressMs as this coordinator was told */
+export const limitViews = (noProgressMs: number): LimitView[] =>
+  [
+    ['runsActiveMax', schedulerLimits.runsActiveMax, 'runs', 'waiting or running at once'],
+    ['tasksPerRunMax', schedulerLimits.tasksPerRunMax, 'tasks', 'of one run'],
+    ['endedRunsMax', limits.endedRunsMax, 'runs', 'remembered after their end'],
+    [
+      'failuresPerRunMax',
+      limits.failuresPerRunMax,
+      'tasks',
+      'failures of a run kept with their causes; all are counted',
+    ],
+    ['keptMemoryBytesMax', limits.keptMemoryBytesMax, 'bytes', 'results and inputs in memory; the rest goes to disk'],
+    ['keptDiskBytesMax', limits.keptDiskBytesMax, 'bytes', 'results and inputs on disk; the oldest results go first'],
+    ['resultBytesPerRunMax', limits.resultBytesPerRunMax, 'bytes', 'results of one run; one with more is stopped'],
+    ['inputBytesMax', limits.inputBytesMax, 'bytes', 'the input of one task'],
+    ['inputBytesPerRunMax', limits.inputBytesPerRunMax, 'bytes', 'all inputs of a run'],
+    ['messageBytesMax', limits.messageBytesMax, 'bytes', 'one gRPC message'],
+    ['chunkTasksMax', schedulerLimits.chunkTasksMax, 'tasks', 'in one chunk'],
+    ['retriesPerTaskMax', schedulerLimits.retriesPerTaskMax, 'tries', 'after a task failed'],
+    [
+      'nodeLossesPerChunkMax',
+      schedulerLimits.nodeLossesPerChunkMax,
+      'nodes',
+      'lost with a chunk before it is suspected',
+    ],
+    ['leaseMs', limits.leaseMs, 'ms', 'without a sign of life after which a node is lost'],
+    ['noProgressMs', noProgressMs, 'ms', 'without a task ended after which a run is explained in the log'],
+    ['lostNodesMax', limits.lostNodesMax, 'nodes', 'remembered after their loss'],
+  ].map(([name, value, unit, description]) => ({ name, value, unit, description }) as LimitView);

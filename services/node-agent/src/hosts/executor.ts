@@ -3,7 +3,7 @@
  * Runs no workload code and knows no gRPC.
  *
  * - X1: every assignment is answered by exactly one outcome with an end, unless the executor is reset.
- * - X2: a run never has more chunks at work than its shape has lanes (a host may hold one more, to begin without a
+ * - X2: a run never has more chunks at work than its shape has lanes (a host may hold a few more, to begin without a
  *   pause), and runs together never more threads at work than the node has cores; a run alone may have as many as it
  *   asked for.
  * - X3: an order to stop is obeyed within `stopGraceMs` and the time of a kill, whatever the task does.
@@ -164,7 +164,10 @@ export class Executor {
 
   /** Lets go of what no host has begun; with `all` of what is at work too. Each is answered as stopped. */
   handBack(all: boolean): void {
-    for (const held of [...this.#queue]) this.#end(held, { kind: 'stopped' });
+    const waiting = this.#queue;
+    // First of all: ending one lets those behind it begin.
+    this.#queue = [];
+    for (const held of waiting) this.#end(held, { kind: 'stopped' });
     if (all) for (const attemptId of [...this.#held.keys()]) this.cancel(attemptId);
   }
 
@@ -215,7 +218,9 @@ export class Executor {
     let best: Host | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [host, chunks] of run.hosts) {
-      if (host.usable && chunks < least) [best, least] = [host, chunks];
+      // Idle as far as this run goes, it has become another's: to share it is for the pool to decide.
+      if (chunks === 0 && host.attempts.size > 0) run.hosts.delete(host);
+      else if (host.usable && chunks < least) [best, least] = [host, chunks];
     }
     if (best !== undefined && (least === 0 || run.hosts.size >= processes)) return best;
     return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
@@ -313,7 +318,7 @@ export class Executor {
     for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill('order');
     for (const held of this.#lastToSpeak().values()) {
       const { taskTimeoutMs } = held.run.order;
-      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + limits.silenceSlackMs) continue;
+      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + slackMsOf(held)) continue;
       held.timedOut = true;
       held.host!.kill('order');
     }
@@ -337,6 +342,10 @@ export class Executor {
     return last;
   }
 }
+
+/** A host with threads speaks for itself only as it opens a run: its threads may still be starting then. */
+const slackMsOf = ({ host, thread }: Held): number =>
+  thread === 0 && host!.threads > 1 ? limits.threadStartMsMax : limits.silenceSlackMs;
 
 /** Stands for a run that is not open here; it has no lanes. */
 function closedRun(runId: string): OpenRun {

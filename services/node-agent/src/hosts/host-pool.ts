@@ -58,6 +58,7 @@ export class HostPool {
   /** To be called when the host has ended a chunk: a worn one is given no more, and ends once it is idle. */
   rest(host: Host): void {
     host.idleSince = performance.now();
+    if (host.attempts.size === 0) host.readMemory();
     if (host.worn && host.usable) {
       host.retiring = true;
       // Before it goes, so that nobody waits for the start of its successor.

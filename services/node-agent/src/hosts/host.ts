@@ -22,6 +22,8 @@ const HOST_MAIN = fileURLToPath(new URL('../worker/host-main.ts', import.meta.ur
 const NICENESS = 5;
 /** V8 grows no heap beyond this unless told to. */
 const HEAP_DEFAULT_BYTES = 4 * 2 ** 30;
+/** No task fills much memory in so long. */
+const MEMORY_STALE_MS = 5;
 /** What a host takes besides its JS heap: code, stacks, the runtime. */
 const BESIDES_HEAP_BYTES = 128 * 2 ** 20;
 
@@ -59,6 +61,7 @@ export class Host {
   readonly #opened = new Set<string>();
   #orders: HostOrder[] = [];
   #tasksDone = 0;
+  #memoryReadAt = Number.NEGATIVE_INFINITY;
   #stderrTail = '';
 
   constructor(threads: number, concurrency: number, hostLimits: HostLimits, events: HostEvents) {
@@ -134,15 +137,22 @@ export class Host {
 
   /** Looks at its memory; one that takes too much is killed, whatever it is doing. */
   checkMemory(): void {
-    const bytes = residentBytes(this.pid);
-    if (bytes === undefined || this.killedFor !== undefined) return;
-    this.rssBytes = bytes;
-    if (bytes > this.#limits.memoryBytesMax * this.threads) this.kill('memory');
+    if (this.killedFor !== undefined) return;
+    this.readMemory();
+    if (this.rssBytes > this.#limits.memoryBytesMax * this.threads) this.kill('memory');
+  }
+
+  /** What its news said of its memory may be older than the tasks that filled it. */
+  readMemory(): void {
+    const now = performance.now();
+    if (now - this.#memoryReadAt < MEMORY_STALE_MS) return;
+    this.#memoryReadAt = now;
+    this.rssBytes = residentBytes(this.pid) ?? this.rssBytes;
   }
 
   give(run: HostRun, chunk: HostChunk): void {
     // It may die of its first chunk, before it has said anything.
-    if (this.rssBytes === 0) this.rssBytes = residentBytes(this.pid) ?? 0;
+    if (this.rssBytes === 0) this.readMemory();
     if (!this.#opened.has(run.runId)) {
       this.#opened.add(run.runId);
       this.#send({ kind: 'open', run });

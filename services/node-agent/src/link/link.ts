@@ -220,7 +220,8 @@ class Heartbeat {
   readonly #pulse: () => Pulse;
   readonly #onSilence: () => void;
   #timer: NodeJS.Timeout | undefined;
-  #heardAt = 0;
+  /** When the oldest heartbeat without an answer was sent. A time in which this process stood still does not count. */
+  #unansweredAt: number | undefined;
 
   constructor(stream: Stream, pulse: () => Pulse, onSilence: () => void) {
     this.#stream = stream;
@@ -229,16 +230,16 @@ class Heartbeat {
   }
 
   start(everyMs: number, leaseMs: number): void {
-    this.#heardAt = performance.now();
     this.#timer = setInterval(() => {
       const now = performance.now();
-      if (now - this.#heardAt > leaseMs) return this.#onSilence();
+      this.#unansweredAt ??= now;
+      if (now - this.#unansweredAt > leaseMs) return this.#onSilence();
       this.#stream.write({ frame: { $case: 'heartbeat', value: { sentMs: now, ...this.#pulse() } } });
     }, everyMs);
   }
 
   acknowledged(): void {
-    this.#heardAt = performance.now();
+    this.#unansweredAt = undefined;
   }
 
   stop(): void {

@@ -115,5 +115,8 @@ export type FromHost =
   | { readonly kind: 'news'; readonly news: readonly HostNews[]; readonly rssBytes: number; readonly stallMs: number }
   | { readonly kind: 'late'; readonly late: LateFailure };
 
-/** What a pool's thread says to its host. */
-export type FromThread = Extract<FromHost, { readonly kind: 'late' }> | { kind: 'news'; news: HostNews };
+/** What a pool's thread says to its host; `up`: from now on it hears which attempts are to stop. */
+export type FromThread =
+  | Extract<FromHost, { readonly kind: 'late' }>
+  | { kind: 'news'; news: HostNews }
+  | { kind: 'up' };

@@ -29,8 +29,11 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
   });
   const stops = new BroadcastChannel(STOPS);
   const chunks = new Map<number, OpenChunk>();
+  const stopping = new Set<number>();
   pool.on('message', (message: FromThread) => {
     if (message.kind === 'late') return emitLate(message.late);
+    // What was said before a thread could hear is said again: its chunk may be waiting for it.
+    if (message.kind === 'up') return stopping.forEach((attemptId) => void stops.postMessage(attemptId));
     const { news } = message;
     const chunk = chunks.get(news.attemptId);
     if (chunk === undefined) return;
@@ -41,7 +44,10 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
   return async (run, shared, chunk, cancelled) => {
     const open: OpenChunk = { reported: chunk.from, ended: Promise.withResolvers() };
     chunks.set(chunk.attemptId, open);
-    const onCancel = (): void => stops.postMessage(chunk.attemptId);
+    const onCancel = (): void => {
+      stopping.add(chunk.attemptId);
+      stops.postMessage(chunk.attemptId);
+    };
     cancelled.addEventListener('abort', onCancel, { once: true });
     if (cancelled.aborted) onCancel();
     const givenAt = performance.timeOrigin + performance.now();
@@ -53,6 +59,7 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
     );
     const thrown: unknown = await Promise.race([open.ended.promise, died]);
     chunks.delete(chunk.attemptId);
+    stopping.delete(chunk.attemptId);
     cancelled.removeEventListener('abort', onCancel);
     if (thrown === undefined) return;
     emit(bareNews(chunk.attemptId, open.reported, { kind: 'lost', why: messageOf(thrown) }));

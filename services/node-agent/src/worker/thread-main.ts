@@ -24,6 +24,8 @@ const attempts = new Map<number, AbortController>();
 const unknownStops: number[] = [];
 const UNKNOWN_STOPS_MAX = 1_000;
 
+const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
+
 if (parentPort !== null) {
   catchLateFailures();
   // Nobody reads it, and by way of the host's main thread it would pile up there.
@@ -31,6 +33,7 @@ if (parentPort !== null) {
   const stops = new BroadcastChannel(STOPS);
   stops.onmessage = ({ data }: { data: unknown }) => stop(data as number);
   stops.unref();
+  say({ kind: 'up' });
 }
 
 function stop(attemptId: number): void {
@@ -39,8 +42,6 @@ function stop(attemptId: number): void {
   unknownStops.push(attemptId);
   if (unknownStops.length > UNKNOWN_STOPS_MAX) unknownStops.shift();
 }
-
-const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
 
 const outlet: Outlet = {
   emit: (news) => say({ kind: 'news', news }, transferable(news.results)),

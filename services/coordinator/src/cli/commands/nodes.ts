@@ -31,8 +31,10 @@ function addDrain(nodes: Command): void {
     .description('give a node no more work, and wait until it has none')
     .option('--hand-back', 'let others finish what it works on, at once')
     .option('--no-wait', 'do not wait until it has none')
-    .action((node: string, options: ClusterOptions & DrainOptions) =>
-      withCluster(options, async (client) => {
+    .action((node: string, _own: object, self: Command) => {
+      // With those of `nodes`, which takes --coordinator and --json for itself wherever they stand.
+      const options = self.optsWithGlobals<ClusterOptions & DrainOptions>();
+      return withCluster(options, async (client) => {
         let view = await client.drain(node, options.handBack === true);
         if (options.wait) view = await untilDrained(client, view);
         if (options.json) return printJson(view);
@@ -40,8 +42,8 @@ function addDrain(nodes: Command): void {
         const chunks = plural(view.busyLanes, 'lane');
         const how = view.state === 'drained' ? 'has no work left' : `is draining, with ${chunks} busy`;
         print(`${node} ${how}; regatta nodes resume ${node} gives it work again.`);
-      }),
-    );
+      });
+    });
   example(command, 'regatta nodes drain rack1-a', 'regatta nodes drain rack1-a --hand-back');
 }
 
@@ -49,13 +51,14 @@ function addResume(nodes: Command): void {
   const command = clusterCommand(nodes.command('resume'))
     .argument('<node>', 'see regatta nodes')
     .description('give a drained node work again')
-    .action((node: string, options: ClusterOptions & { json?: boolean }) =>
-      withCluster(options, async (client) => {
+    .action((node: string, _own: object, self: Command) => {
+      const options = self.optsWithGlobals<ClusterOptions & { json?: boolean }>();
+      return withCluster(options, async (client) => {
         const view = await client.resume(node);
         if (options.json) printJson(view);
         else print(`${node} gets work again.`);
-      }),
-    );
+      });
+    });
   example(command, 'regatta nodes resume rack1-a');
 }
 

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CoordinatorView } from '../views.ts';
+import { verboseObject, verboseText } from './status.ts';
+import { nodeView } from './testing/views.ts';
+
+const coordinator: CoordinatorView = {
+  version: '0.1.0',
+  pid: 1,
+  uptimeMs: 150_000,
+  rssBytes: 100 * 2 ** 20,
+  runsActive: 1,
+  runsKept: 1_234,
+  keptMemoryBytes: 2_048,
+  keptDiskBytes: 3 * 2 ** 30,
+  steps: 5_000,
+  stepMeanUs: 12.345,
+  stepMaxUs: 2_500,
+  limits: [
+    { name: 'runsActiveMax', value: 10_000, unit: 'runs', description: 'waiting or running at once' },
+    { name: 'messageBytesMax', value: 67_108_864, unit: 'bytes', description: 'one gRPC message' },
+  ],
+};
+const nodeLimit = {
+  name: 'hostTasksMax',
+  value: 5,
+  unit: 'tasks',
+  description: 'a host process is replaced after so many',
+};
+
+describe('the status in detail', () => {
+  it('says how the coordinator does', () => {
+    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(0, 5), [
+      '',
+      'version 0.1.0, up for 2.5 min, memory 100 MiB',
+      '1 run active, 1,234 remembered; results and inputs: 2.0 KiB in memory, 3.0 GiB on disk',
+      'scheduler: 5,000 steps, mean 12.3 µs, longest 2.5 ms',
+      '',
+    ]);
+  });
+
+  it('says which limits are kept to, with their units', () => {
+    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(5), [
+      'Limits of the coordinator',
+      'limit                  value  of what',
+      '───────────────  ───────────  ──────────────────────────',
+      'runsActiveMax    10,000 runs  waiting or running at once',
+      'messageBytesMax     64.0 MiB  one gRPC message',
+      '',
+    ]);
+  });
+
+  it('says those of each node that tells its own', () => {
+    const nodes = [nodeView({ id: 'silent' }), nodeView({ id: 'n2', limits: [nodeLimit] })];
+    const text = verboseText(coordinator, nodes);
+    assert.match(text, /^Limits of node n2\n.*\n.*\nhostTasksMax {2}5 tasks {2}a host process is replaced/m);
+    assert.doesNotMatch(text, /silent/);
+  });
+
+  it('is the same in JSON, beside the rest', () => {
+    const nodes = [nodeView({ limits: [nodeLimit] })];
+    assert.deepEqual(verboseObject({ coordinator: 'here' }, coordinator, nodes), {
+      coordinator: 'here',
+      figures: coordinator,
+      nodeLimits: [{ node: 'n1', limits: [nodeLimit] }],
+    });
+  });
+});

@@ -1,0 +1,92 @@
+/** What the coordinator tells, for tests of how it is shown. */
+import type { AccountingView, FailureView, NodeView, RunView } from '../../views.ts';
+
+const accounting: AccountingView = {
+  cpuMs: 1_500,
+  dispatchMs: 0,
+  serializeMs: 0,
+  waitMs: 0,
+  taskWallMs: 0,
+  resultBytes: 2_048,
+  chunks: 4,
+  taskRetries: 0,
+  lostAttempts: 0,
+  fenced: 0,
+  hostRestarts: 0,
+  lateFailures: 0,
+  peakRssBytes: 0,
+  stallMs: 0,
+  throttledMs: 0,
+  slowest: null,
+  nodes: [{ node: 'n1', tasks: 10, chunks: 4, hosts: 2, shape: { processes: 2, threads: 1, concurrency: 1 } }],
+};
+
+export function runView(over: Partial<RunView> = {}, costs: Partial<AccountingView> = {}): RunView {
+  return {
+    runId: 'run-1',
+    spec: {
+      workload: 'noop',
+      kind: 'cpu',
+      paramsJson: '{}',
+      tasks: 10,
+      model: 'processes',
+      shape: { processes: 2, threads: 1, concurrency: 1 },
+      nodes: 0,
+      policy: 'awf',
+      chunk: 0,
+      retries: 0,
+      taskTimeoutMs: 0,
+      deadlineMs: 0,
+    },
+    state: 'succeeded',
+    reason: '',
+    succeeded: 10,
+    failed: 0,
+    cancelled: 0,
+    inFlight: 0,
+    pending: 0,
+    submittedAtMs: 0,
+    wallMs: 500,
+    failures: [],
+    late: [],
+    ...over,
+    accounting: { ...accounting, ...costs },
+  };
+}
+
+export const failureView = (over: Partial<FailureView> = {}): FailureView => ({
+  task: 7,
+  node: 'n1',
+  attempt: 1,
+  code: 'TASK_THREW',
+  message: 'boom',
+  stack: '',
+  exit: null,
+  signal: null,
+  rssBytes: 0,
+  stderrTail: '',
+  ...over,
+});
+
+export const nodeView = (over: Partial<NodeView> = {}): NodeView => ({
+  id: 'n1',
+  state: 'alive',
+  address: '127.0.0.1:1',
+  pid: 1,
+  runtime: 'node24',
+  version: '0.1.0',
+  hostname: 'h',
+  machine: 'm',
+  cores: 2,
+  osCores: 2,
+  quota: 2,
+  quotaLimited: false,
+  memoryBytes: 2 ** 32,
+  lanes: 2,
+  busyLanes: 0,
+  rssBytes: 0,
+  hosts: 2,
+  throttledMs: 0,
+  limits: [],
+  ...over,
+});

@@ -1,0 +1,83 @@
+/** A node of an engine's, without a process: keeps what it is told, and reports what a test says. */
+import { encodeValue, pack } from '@regatta/workloads';
+import type { Outcome } from '../bookkeeping.ts';
+import type { Engine } from '../engine.ts';
+import type { Assignment, NodePort, RunOrder } from '../fleet.ts';
+
+const NO_TIMING = {
+  wallUs: new Uint32Array(0),
+  cpuUs: new Uint32Array(0),
+  cpuMs: 0,
+  laneMs: 1,
+  waitMs: 0,
+  serializeMs: 0,
+  residentMs: 0,
+  bytes: 0,
+  host: 0,
+  hostRssBytes: 0,
+  stallMs: 0,
+  throttledMs: 0,
+};
+
+export class FakeNode implements NodePort {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly opened: RunOrder[] = [];
+  readonly assigned: Assignment[] = [];
+  readonly cancelled: number[] = [];
+  readonly closed: string[] = [];
+  readonly drains: boolean[] = [];
+  hungUp = '';
+  readonly #engine: Engine;
+
+  constructor(engine: Engine, id: string, cores = 1) {
+    this.id = id;
+    this.#engine = engine;
+    const machine = { id, hostname: id, osCores: cores, quotaCores: cores, quotaLimited: false, memoryBytes: 0, cores };
+    const workloads = [{ name: 'noop', kind: 'cpu' as const, summary: '', parameters: [] }];
+    const made = { runtime: '', version: '', pid: 1, instance: id, address: '', limits: [] };
+    this.incarnation = engine.join({ nodeId: id, machine, workloads, ...made }, this);
+  }
+
+  open(order: RunOrder): void {
+    this.opened.push(order);
+  }
+  assign(assignment: Assignment): void {
+    this.assigned.push(assignment);
+  }
+  cancel(attemptId: number): void {
+    this.cancelled.push(attemptId);
+  }
+  close(runId: string): void {
+    this.closed.push(runId);
+  }
+  drain(handBack: boolean): void {
+    this.drains.push(handBack);
+  }
+  hangUp(reason: string): void {
+    this.hungUp = reason;
+  }
+
+  /** What it was given next; taken off its list. */
+  take(): Assignment {
+    const next = this.assigned.shift();
+    if (next === undefined) throw new Error(`${this.id} was given nothing more`);
+    return next;
+  }
+
+  report({ attemptId, runId, from, to }: Assignment, over: Partial<Outcome> = {}): void {
+    const results = pack(Array.from({ length: to - from }, (_, i) => encodeValue(from + i)));
+    const whole = { attemptId, runId, from, to, results, failures: [], timing: NO_TIMING, end: { kind: 'completed' } };
+    this.#engine.report(this.id, this.incarnation, { ...whole, ...over } as Outcome);
+  }
+
+  /** It has let go of an attempt with nothing done. */
+  stop(assignment: Assignment): void {
+    this.report(assignment, { to: assignment.from, results: pack([]), end: { kind: 'stopped' } });
+  }
+
+  /** Does all that it has been given, and all that it is given for it. */
+  workOff(): void {
+    while (this.assigned.length > 0) this.report(this.take());
+  }
+}

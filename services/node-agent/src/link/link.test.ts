@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { type ConnectRequest, type ConnectResponse, NodeLinkServiceService, type Report } from '@regatta/proto/node';
+import { pack } from '@regatta/workloads';
+import { pino } from 'pino';
+import type { Executor } from '../hosts/executor.ts';
+import type { Outcome } from '../hosts/work.ts';
+import { limits } from '../limits.ts';
+import { bareNews } from '../worker/messages.ts';
+import { Link } from './link.ts';
+
+type Stream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
+
+/** A coordinator that welcomes whoever comes, and writes down what it is told. */
+class Coordinator {
+  readonly reports: Report[] = [];
+  readonly #server = new Server();
+  #stream: Stream | undefined;
+  #heard = Promise.withResolvers<void>();
+
+  async listen(): Promise<string> {
+    this.#server.addService(NodeLinkServiceService, { connect: (stream: Stream) => this.#connected(stream) });
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      );
+    });
+    return `127.0.0.1:${port}`;
+  }
+
+  #connected(stream: Stream): void {
+    this.#stream = stream;
+    stream.on('data', ({ frame }: ConnectRequest) => {
+      if (frame?.$case === 'hello') this.say({ protocol: 1, incarnation: 1, heartbeatMs: 60_000, leaseMs: 60_000 });
+      if (frame?.$case === 'report') this.reports.push(frame.value);
+      this.#heard.resolve();
+      this.#heard = Promise.withResolvers();
+    });
+    stream.on('error', () => {});
+  }
+
+  say(welcome: { protocol: number; incarnation: number; heartbeatMs: number; leaseMs: number }): void {
+    this.#stream!.write({ frame: { $case: 'welcome', value: welcome } });
+  }
+
+  order(work: { handBack?: boolean; cancel?: number[] }): void {
+    const drain = work.handBack === undefined ? undefined : { handBack: work.handBack };
+    const value = { open: [], assign: [], cancel: work.cancel ?? [], close: [], drain };
+    this.#stream!.write({ frame: { $case: 'work', value } });
+  }
+
+  async until(condition: () => boolean, what: string): Promise<void> {
+    for (const giveUpAt = AbortSignal.timeout(10_000); !condition(); ) {
+      const gaveUp = once(giveUpAt, 'abort').then(() => assert.fail(`waited in vain until ${what}`));
+      await Promise.race([this.#heard.promise, gaveUp]);
+    }
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+let coordinator: Coordinator;
+let link: Link;
+let running: Promise<void>;
+/** What the executor was told, in order. */
+let told: string[];
+
+beforeEach(async () => {
+  told = [];
+  coordinator = new Coordinator();
+  const executor = {
+    reset: () => void told.push('reset'),
+    cancel: (attemptId: number) => void told.push(`cancel ${attemptId}`),
+    handBack: (all: boolean) => void told.push(`hand back ${all}`),
+  } as unknown as Executor;
+  const machine = { id: 'm', hostname: 'h', osCores: 1, quotaCores: 1, quotaLimited: false, memoryBytes: 1, cores: 1 };
+  const welcomed = Promise.withResolvers<void>();
+  link = new Link({
+    address: await coordinator.listen(),
+    introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [] },
+    executor,
+    pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0 }),
+    log: pino({ level: 'silent' }),
+    onWelcome: () => welcomed.resolve(),
+  });
+  running = link.run();
+  await welcomed.promise;
+});
+
+afterEach(async () => {
+  link.close();
+  await running;
+  coordinator.stop();
+});
+
+const NO_TIMING = {
+  cpuMs: 0,
+  laneMs: 0,
+  waitMs: 0,
+  serializeMs: 0,
+  residentMs: 0,
+  bytes: 0,
+  host: 0,
+  hostRssBytes: 0,
+  stallMs: 0,
+  throttledMs: 0,
+};
+
+/** Of one task, with a result of so many bytes or a failure of so many characters. */
+function outcome(attemptId: number, { bytes = 0, characters = 0 }): Outcome {
+  const failures = characters > 0 ? [{ task: 0, code: 'TASK_THREW', message: 'x'.repeat(characters), stack: '' }] : [];
+  const { wallUs, cpuUs } = bareNews(attemptId, 0, { kind: 'completed' }, failures);
+  const results = pack([new Uint8Array(bytes)]);
+  const timing = { ...NO_TIMING, wallUs, cpuUs };
+  return { attemptId, runId: 'r', from: 0, to: 1, results, failures, timing, end: { kind: 'completed' } };
+}
+
+const reported = (): number[][] => coordinator.reports.map(({ outcomes }) => outcomes.map((one) => one.attemptId));
+const heard = (count: number): Promise<void> =>
+  coordinator.until(() => reported().flat().length >= count, `${count} outcomes were reported`);
+
+describe('outcomes', () => {
+  it('of one turn go in one frame, in their order', async () => {
+    for (const id of [3, 1, 2]) link.report(outcome(id, { bytes: 10 }));
+    await heard(3);
+    assert.deepEqual(reported(), [[3, 1, 2]]);
+  });
+
+  for (const what of ['bytes', 'characters'] as const) {
+    it(`are cut into frames by their ${what === 'bytes' ? 'results' : 'failures'}, and keep their order`, async () => {
+      const most = limits.reportBytes;
+      const sizes = [1, 2 * most, 1, most / 2, most, most / 4, 1];
+      for (const [id, size] of sizes.entries()) link.report(outcome(id, { [what]: size }));
+      await heard(sizes.length);
+      assert.deepEqual(reported().flat(), [...sizes.keys()]);
+      // A frame is full with the outcome that fills it.
+      assert.deepEqual(reported(), [
+        [0, 1],
+        [2, 3, 4],
+        [5, 6],
+      ]);
+    });
+  }
+
+  it('go with late failures, which are bounded', async () => {
+    for (let task = 0; task < 1_500; task++) link.reportLate({ runId: 'r', task, message: 'late', stack: '' });
+    link.report(outcome(1, {}));
+    await heard(1);
+    const late = coordinator.reports.flatMap((report) => report.late);
+    assert.deepEqual(
+      late.map(({ task }) => task),
+      [...Array(1_000).keys()],
+    );
+  });
+});
+
+describe('an order to drain', () => {
+  it('is obeyed after the others of its frame', async () => {
+    coordinator.order({ handBack: true, cancel: [5] });
+    coordinator.order({ handBack: false });
+    coordinator.order({ cancel: [6] });
+    link.report(outcome(1, {}));
+    await coordinator.until(() => told.length >= 4 || coordinator.reports.length > 0, 'a frame has come back');
+    for (const giveUpAt = performance.now() + 5_000; told.length < 4; ) {
+      assert.ok(performance.now() < giveUpAt, 'waited in vain for the orders');
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(told, ['cancel 5', 'hand back true', 'hand back false', 'cancel 6']);
+  });
+});
