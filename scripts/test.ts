@@ -12,7 +12,13 @@ import { testFiles } from './test/select.ts';
 import { readSkips, skipNotice } from './test/skips.ts';
 import { root, toolEnvironment } from './tools.ts';
 
-const ALL = ['packages/**/*.test.ts', 'proto/*.test.ts', 'services/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
+const ALL = [
+  'packages/**/*.test.ts',
+  'proto/*.test.ts',
+  'services/**/*.test.ts',
+  'scripts/**/*.test.ts',
+  'test/**/*.test.ts',
+];
 const TEST_TIMEOUT_MS = 120_000;
 
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'));

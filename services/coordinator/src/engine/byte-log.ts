@@ -73,6 +73,10 @@ export class ByteLog {
     return this.#inMemory;
   }
 
+  get bytesOnDisk(): number {
+    return this.#size - this.#inMemory;
+  }
+
   /** Takes over large buffers as they are; they must not change any more. */
   append(bytes: Uint8Array): void {
     assert(!this.#closed, 'appended to a closed log');

@@ -57,6 +57,12 @@ async function written(run: RunRecord): Promise<void> {
   }
 }
 
+async function onDisk(run: RunRecord): Promise<RunRecord> {
+  run.results.spill();
+  await written(run);
+  return run;
+}
+
 describe('runs', () => {
   it('are listed newest first, and found by their names', () => {
     const runs = ['a', 'b', 'c'].map((id) => begin(id));
@@ -109,17 +115,26 @@ describe('results that take more memory than they may', () => {
 });
 
 describe('results that take more disk than they may', () => {
-  it('are dropped, oldest first, until the rest fits, and no more of them', () => {
-    const goesOn = begin('goes on');
-    const runs = ['a', 'b', 'c', 'd'].map((id) => end(begin(id)));
+  it('are dropped, oldest first, until the rest fits, and no more of them', async () => {
+    const goesOn = await onDisk(begin('goes on'));
+    const runs: RunRecord[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) runs.push(await onDisk(end(begin(id))));
+    shelf.diskBytes = 0;
     fillDisk(limits.keptDiskBytesMax + runs[0]!.results.bytes + 1);
     history.makeRoom();
     assert.deepEqual(dropped([goesOn, ...runs]), [false, true, true, false, false]);
     assert.equal(history.get('a'), runs[0]);
   });
 
-  it('are dropped when the next run ends, too', () => {
-    const run = end(begin('a'));
+  it('are not dropped for it where they are in memory', async () => {
+    const [small, large] = [end(begin('in memory')), await onDisk(end(begin('on disk')))];
+    fillDisk(limits.keptDiskBytesMax);
+    history.makeRoom();
+    assert.deepEqual(dropped([small, large]), [false, true]);
+  });
+
+  it('are dropped when the next run ends, too', async () => {
+    const run = await onDisk(end(begin('a')));
     fillDisk(limits.keptDiskBytesMax + 1);
     const next = end(begin('b'));
     assert.deepEqual(dropped([run, next]), [true, false]);

@@ -57,7 +57,8 @@ export class History {
     let excess = diskBytes - limits.keptDiskBytesMax;
     for (const run of this.#ended) {
       if (excess <= 0) return;
-      excess -= run.results.bytes;
+      if (run.results.bytesOnDisk === 0) continue;
+      excess -= run.results.bytesOnDisk;
       run.results.drop();
     }
   }

@@ -30,6 +30,10 @@ export class ResultStore {
     return this.#dropped ? 0 : this.#log.bytesInMemory;
   }
 
+  get bytesOnDisk(): number {
+    return this.#dropped ? 0 : this.#log.bytesOnDisk;
+  }
+
   /** Dropped to make room: they can no longer be read. */
   get dropped(): boolean {
     return this.#dropped;

@@ -370,7 +370,10 @@ function causeOf(held: Held, host: Host, death: HostDeath): OutcomeEnd {
   }
   // Killed for another attempt's sake: what is left of this one is as good as new.
   // Nor is what it was never able to begin with to blame.
-  const innocent = held.killAt < Number.POSITIVE_INFINITY || host.killedFor === 'order' || !host.wasReady;
+  const innocent =
+    held.killAt < Number.POSITIVE_INFINITY ||
+    host.killedFor === 'order' ||
+    (!host.wasReady && host.killedFor !== 'memory');
   if (innocent) return { kind: 'stopped' };
   if (host.killedFor === 'memory') {
     const message = `its host process was killed for using ${mebibytes(rssBytes)}; the limit is --host-memory`;

@@ -85,6 +85,10 @@ export class HostPool {
   #start(threads: number, concurrency: number): Host {
     const host = new Host(threads, concurrency, this.#limits, this.#events);
     this.#hosts.add(host);
+    const born = (): void => {
+      this.#stillborn = 0;
+    };
+    host.ready.then(born, () => {});
     return host;
   }
 

@@ -11,13 +11,17 @@ const list = (length: number) => ({ length, pieces: 10_000, seed: 1 });
 describe('a host whose workload has shared data', () => {
   it('says so before it makes them, where tasks have a time limit: to make them may take for ever', async () => {
     host = new HostProcess(1, 1);
-    host.open('timed', 'sum-list', list(2_000_000), { taskTimeoutMs: 60_000 });
+    // These cannot be made: what is said before is the host's own word, and not that of a task that begins.
+    host.open('timed', 'sum-list', list(-1), { taskTimeoutMs: 60_000 });
     host.order(host.chunk(1, 'timed', 3, 5));
-    await host.until(() => host.news.length > 0, 'it has spoken');
-    const [{ from, to, end, thread }] = host.of(1) as [(typeof host.news)[0]];
-    assert.deepEqual([from, to, end.kind, thread], [3, 3, 'open', 0]);
     await host.ended(1);
-    assert.equal(host.values(1).length, 2);
+    assert.deepEqual(
+      host.of(1).map(({ from, to, end, thread }) => [from, to, end.kind, thread]),
+      [
+        [3, 3, 'open', 0],
+        [3, 5, 'completed', 0],
+      ],
+    );
   });
 
   it('fails every task of a chunk where they cannot be made, and tells their stack once', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from './limits.ts';
 import { type Task, type Told, work } from './testing/lane-work.ts';
 
@@ -46,6 +47,16 @@ describe('what a task leaves to fail, while its result is still here', () => {
       [2, 'TASK_FAILED_LATE'],
     ]);
     assert.deepEqual(told.late, []);
+  });
+
+  it('fails the task while it is still at work, and it alone', async () => {
+    const task: Task = async (context) => {
+      if (context.task === 1) process.nextTick(() => context.failedLate(new Error('meanwhile')));
+      await sleep(5);
+      return context.task;
+    };
+    const told = await work(task, { to: 3 });
+    assert.deepEqual([told.values, codes(told), told.late], [[0, 'none', 2], [[1, 'TASK_FAILED_LATE']], []]);
   });
 
   it('changes nothing where the task had failed already', async () => {

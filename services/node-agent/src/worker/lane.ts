@@ -200,6 +200,10 @@ class Journal {
   #beganAt = 0;
   #beganCpuUs = 0;
   #waits = false;
+  /** A task is under way. */
+  #working = false;
+  /** What failed of what it had begun. */
+  #broken: { readonly by: unknown } | undefined;
   #blockedMsBefore = 0;
 
   constructor(work: LaneWork, thread: Thread) {
@@ -231,6 +235,8 @@ class Journal {
 
   begin(): void {
     this.#waits = false;
+    this.#working = true;
+    this.#broken = undefined;
     this.#beganAt = performance.now();
     if (this.#alone) this.#beganCpuUs = this.#thread.cpuUsAt(this.#beganAt);
   }
@@ -251,6 +257,7 @@ class Journal {
   succeed(task: number, value: unknown): void {
     const doneAt = this.#time();
     const { taskTimeoutMs } = this.#work.run;
+    if (this.#broken !== undefined) return this.#note(task, 'TASK_FAILED_LATE', this.#broken.by);
     if (taskTimeoutMs > 0 && this.elapsedMs() > taskTimeoutMs) {
       this.#note(task, 'TASK_TIMED_OUT', new Error(`took longer than ${taskTimeoutMs} ms`));
       return;
@@ -276,6 +283,11 @@ class Journal {
   /** The task's result is taken back where it is still here; where it is gone it stands, and the failure is told. */
   failLate(task: number, thrown: unknown): void {
     const index = task - this.#from;
+    // It is still at work: it will not have succeeded.
+    if (index === this.#results.count && this.#working) {
+      this.#broken ??= { by: thrown };
+      return;
+    }
     if (index < 0 || index >= this.#results.count) {
       const { runId } = this.#work.run;
       return this.#work.outlet.emitLate({ runId, task, message: shortMessage(thrown), stack: shortStack(thrown) });
@@ -318,6 +330,7 @@ class Journal {
   }
 
   #time(): number {
+    this.#working = false;
     const now = performance.now();
     const wallMs = now - this.#beganAt;
     if (!this.#waits) this.#thread.blockedMs += wallMs;

@@ -45,6 +45,15 @@ describe('results as text', () => {
     assert.equal(text([partOf(1, 1, FAILED), partOf(5, 5)], runOf(9, 'cancelled')), '1\t1\n2\tfailed\n5\t5\n');
   });
 
+  it('stay one line each, whatever is in them', () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    assert.equal(
+      text([partOf(0, 'two\nlines', { bytes: Buffer.of(1) }, circular)], runOf(3)),
+      '0\t"two\\nlines"\n1\t{"bytes":"AQ=="}\n2\t"a value that refers to itself: JSON cannot show it"\n',
+    );
+  });
+
   it('have digits for big integers and base64 for bytes', () => {
     assert.equal(
       text([partOf(0, 2n ** 70n, { bytes: Uint8Array.of(255, 0) })], runOf(2)),

@@ -34,7 +34,7 @@ export function* textLines(entries: Iterable<Entry>): Iterable<string> {
 export function* jsonLines(entries: Iterable<Entry>): Iterable<string> {
   let before = '[\n';
   for (const entry of entries) {
-    yield `${before}${JSON.stringify(entry, jsonValue)}`;
+    yield `${before}${inJson(entry)}`;
     before = ',\n';
   }
   yield before === '[\n' ? '[]\n' : '\n]\n';
@@ -52,10 +52,21 @@ export async function writeAll(stream: NodeJS.WriteStream, lines: Iterable<strin
   stream.write(piece);
 }
 
-const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value, jsonValue));
+/** Text as it is, where it is one line. */
+const show = (value: unknown): string => (typeof value === 'string' && !/[\n\r\t]/.test(value) ? value : inJson(value));
+
+function inJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, jsonValue);
+  } catch {
+    return JSON.stringify('a value that refers to itself: JSON cannot show it');
+  }
+}
 
 /** JSON has neither big integers nor bytes: digits and base64. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+function jsonValue(this: Record<string, unknown>, key: string, value: unknown): unknown {
+  // A Buffer has been made something else of by now.
+  const before = this[key];
+  if (before instanceof Uint8Array) return Buffer.from(before).toString('base64');
+  return typeof value === 'bigint' ? value.toString() : value;
 }

@@ -6,6 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostLimits } from '../../limits.ts';
+import type { LateFailure } from '../../worker/messages.ts';
 import { Executor } from '../executor.ts';
 import type { Loss, Outcome, RunOrder } from '../work.ts';
 
@@ -29,6 +30,7 @@ export function startHostsAs(fork?: typeof childProcess.fork): void {
 
 export class ExecutorBench {
   readonly outcomes: Outcome[] = [];
+  readonly late: LateFailure[] = [];
   /** Why no host can be started. */
   readonly unable: string[] = [];
   readonly executor: Executor;
@@ -39,7 +41,7 @@ export class ExecutorBench {
       prestart,
       hostLimits: { ...ROOMY, ...hostLimits },
       report: (outcome) => void this.outcomes.push(outcome),
-      reportLate: () => {},
+      reportLate: (late) => void this.late.push(late),
       onUnable: (why) => void this.unable.push(why),
       takeAgentStall: () => 0,
       throttledMs: () => 0,
