@@ -1,9 +1,9 @@
 /** What is stopped stops, whatever its tasks do: at once no core is used for it any more, and what comes next is safe. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
-import { Cluster, childrenOf, cpuTicksOf, eventually, isRunning } from './cluster.ts';
-import { Direct } from './direct.ts';
+import { type Cluster, childrenOf, cpuTicksOf, eventually, isRunning } from './cluster.ts';
+import { type Direct, oneForAll } from './direct.ts';
 import type { RunJson } from './wire.ts';
 
 /** On an idle machine it is a third of a second. */
@@ -27,13 +27,9 @@ const endless = { how: 'spin', every: 1, count: 100 };
 describe('a run of endless loops', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   const hosts = (): number[] => cluster.agents.flatMap(({ pid }) => childrenOf(pid));

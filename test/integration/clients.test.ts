@@ -1,11 +1,11 @@
 /** Clients that go away, or read slower than results come, cost the coordinator and the others nothing. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { credentials } from '@grpc/grpc-js';
 import { ControlServiceClient, type StreamResultsResponse } from '@regatta/proto/control';
-import { Cluster, eventually, isConnectedTo, memoryMiBOf } from './cluster.ts';
-import { Direct, valuesIn } from './direct.ts';
+import { type Cluster, eventually, isConnectedTo, memoryMiBOf } from './cluster.ts';
+import { type Direct, oneForAll, valuesIn } from './direct.ts';
 
 const MIB = 2 ** 20;
 /** Of a MiB each: three times what a coordinator means to keep in memory. */
@@ -17,13 +17,9 @@ const WATCHERS = 4;
 describe('a client of a run that goes on', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   it('may be killed with -9 while it watches: the run ends right, and others can watch', async () => {

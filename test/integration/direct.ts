@@ -5,12 +5,14 @@
  * - D1: results are put together task by task: one that came twice, or not at all, is noticed.
  */
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import { findWorkload, resolveParameters } from '@regatta/workloads';
 import { Client } from '../../services/coordinator/src/cli/client.ts';
 import { submit } from '../../services/coordinator/src/cli/follow.ts';
 import { collect, valuesOf } from '../../services/coordinator/src/cli/results.ts';
 import { planRun, type RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
 import type { ResultPart, RunView } from '../../services/coordinator/src/cli/views.ts';
+import { Cluster } from './cluster.ts';
 
 type Inputs = Readonly<Record<string, number | string | boolean>>;
 
@@ -61,6 +63,21 @@ export class Direct {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** A cluster for all tests of a suite, started before the first and stopped after the last. */
+export function oneForAll(use: (cluster: Cluster, direct: Direct) => void): void {
+  let cluster: Cluster;
+  let direct: Direct;
+  before(async () => {
+    cluster = await Cluster.start();
+    direct = new Direct(cluster.address);
+    use(cluster, direct);
+  });
+  after(async () => {
+    direct.close();
+    await cluster.stop();
+  });
 }
 
 /** By task; what failed is missing. @throws where a task has two (D1) */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { Cluster, eventually, isRunning } from './cluster.ts';
-import { Direct, serialValues } from './direct.ts';
+import { describe, it } from 'node:test';
+import { type Cluster, eventually, isRunning } from './cluster.ts';
+import { type Direct, oneForAll, serialValues } from './direct.ts';
 
 interface NodeJson {
   readonly id: string;
@@ -21,13 +21,9 @@ const shape = { model: 'async', concurrency: 2, policy: 'self' } as const;
 describe('a node that drains', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   const node = async (id: string): Promise<NodeJson> => (await direct.client.nodes()).find((one) => one.id === id)!;

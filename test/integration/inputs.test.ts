@@ -1,8 +1,8 @@
 /** Tasks with inputs of their own: what was sent is what arrives, and what is too much is refused before it costs. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { Cluster, childrenOf, eventually, isConnectedTo } from './cluster.ts';
-import { Direct } from './direct.ts';
+import { describe, it } from 'node:test';
+import { type Cluster, childrenOf, eventually, isConnectedTo } from './cluster.ts';
+import { type Direct, oneForAll } from './direct.ts';
 import type { RunJson } from './wire.ts';
 
 const MIB = 2 ** 20;
@@ -18,13 +18,9 @@ const echo = (count: number, bytes: number, ...options: string[]): string[] => [
 describe('inputs', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   const kept = async (): Promise<number> => {

@@ -1,9 +1,9 @@
 /** Many runs, at once and one after another: all are right, none is starved, and nothing piles up. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { RunView } from '../../services/coordinator/src/cli/views.ts';
-import { Cluster, memoryMiBOf } from './cluster.ts';
-import { Direct, serialValues } from './direct.ts';
+import { type Cluster, memoryMiBOf } from './cluster.ts';
+import { type Direct, oneForAll, serialValues } from './direct.ts';
 
 const AT_ONCE = 50;
 const IN_A_ROW = 1_000;
@@ -20,13 +20,9 @@ const UNFAIR = 1.5;
 describe('a cluster with many runs', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   it(`${AT_ONCE} at once: all are right, and none waits for another to end`, async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
 import { Cluster } from './cluster.ts';
-import { Direct, serialValues } from './direct.ts';
+import { type Direct, oneForAll, serialValues } from './direct.ts';
 import type { RunJson } from './wire.ts';
 
 /** Two threads that overwrite each other's additions do so within milliseconds; a busy machine may run them in turns. */
@@ -60,13 +60,9 @@ describe('a counter in memory that threads share', () => {
 describe('a result of floating point', () => {
   let cluster: Cluster;
   let direct: Direct;
-  before(async () => {
-    cluster = await Cluster.start();
-    direct = new Direct(cluster.address);
-  });
-  after(async () => {
-    direct.close();
-    await cluster.stop();
+  oneForAll((started, client) => {
+    cluster = started;
+    direct = client;
   });
 
   for (const [workload, inputs] of [

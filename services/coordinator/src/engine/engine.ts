@@ -20,13 +20,12 @@ import { slicePack } from '@regatta/workloads';
 import { admit } from './admission.ts';
 import { account, type Outcome } from './bookkeeping.ts';
 import { Shelf } from './byte-log.ts';
-import type { Introduction, NodePort, NodeRecord, Pulse, WorkloadCard } from './fleet.ts';
+import { Fleet, type Introduction, type NodePort, type NodeRecord, type Pulse, type WorkloadCard } from './fleet.ts';
 import { History } from './history.ts';
 import { limits } from './limits.ts';
 import { ResultStore } from './result-store.ts';
 import { RunInputs } from './run-inputs.ts';
 import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
-import { shown } from './shown.ts';
 import { StepClock } from './step-clock.ts';
 import { type Stuck, Watchdog } from './watchdog.ts';
 
@@ -34,6 +33,8 @@ import { type Stuck, Watchdog } from './watchdog.ts';
 export type RunReason = Reason | { readonly code: 'NODE_SILENT'; readonly text: string };
 
 const NO_INPUTS = new Uint8Array(0);
+/** So many heartbeats late, a node is worth a word. */
+const BEATS_MISSED = 3;
 
 /** The report that the current step is about, for effects that speak of its content. */
 interface Occasion {
@@ -58,7 +59,7 @@ export class Engine {
   readonly shelf: Shelf;
   readonly #scheduler = new Scheduler();
   readonly #history: History;
-  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #fleet = new Fleet();
   readonly #inbox: [Event, Occasion][] = [];
   #stepping = false;
   #wake: NodeJS.Timeout | undefined;
@@ -155,61 +156,53 @@ export class Engine {
   }
 
   nodes(): NodeRecord[] {
-    return [...this.#nodes.values()];
+    return this.#fleet.list();
   }
 
   /** Lanes that runs have open on a node, and chunks it holds. */
   lanes(nodeId: string): { lanes: number; busy: number } {
     const node = this.#scheduler.nodes.get(nodeId);
-    const record = this.#nodes.get(nodeId);
+    const record = this.#fleet.find(nodeId);
     if (node === undefined || record === undefined) return { lanes: 0, busy: 0 };
     let lanes = record.introduction.machine.cores;
     for (const run of node.runs) lanes = Math.max(lanes, lanesOf(run.shares.get(nodeId)!.shape));
     return { lanes, busy: Math.min(lanes, node.attempts.size) };
   }
 
-  /** What the live nodes offer, each once. */
+  /** What the connected nodes offer, each once. */
   workloads(): WorkloadCard[] {
-    const cards = new Map<string, WorkloadCard>();
-    for (const { state, introduction } of this.#nodes.values()) {
-      if (state !== 'lost') for (const card of introduction.workloads) cards.set(card.name, card);
-    }
-    return [...cards.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#fleet.workloads();
   }
 
   /** Takes a node in, as a new incarnation; one of the same name that was here before is lost. */
   join(introduction: Introduction, port: NodePort): number {
     const incarnation = this.#nextIncarnation++;
     const { nodeId, machine, workloads } = introduction;
-    this.#nodes.get(nodeId)?.port.hangUp('the same node has connected anew');
-    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0 };
-    const sentAt = new Map<number, number>();
-    const lastSeenMs = Date.now();
-    this.#nodes.set(nodeId, { introduction, incarnation, port, state: 'alive', pulse, lastSeenMs, sentAt });
-    this.#forgetLostNodes();
+    this.#fleet.find(nodeId)?.port.hangUp('the same node has connected anew');
+    this.#fleet.add(introduction, incarnation, port);
     const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
     this.#post({ kind: 'nodeJoined', node: { ...offer, workloads: workloads.map(({ name }) => name) } });
     return incarnation;
   }
 
   lost(nodeId: string, incarnation: number, reason: string): void {
-    const node = this.#nodes.get(nodeId);
-    if (node?.incarnation !== incarnation || node.state === 'lost') return;
+    const node = this.#fleet.at(nodeId, incarnation);
+    if (node === undefined || node.state === 'lost') return;
     node.state = 'lost';
     node.sentAt.clear();
     this.#post({ kind: 'nodeLost', nodeId, incarnation, reason });
   }
 
   beat(nodeId: string, incarnation: number, pulse: Pulse): void {
-    const node = this.#nodes.get(nodeId);
-    if (node?.incarnation !== incarnation) return;
+    const node = this.#fleet.at(nodeId, incarnation);
+    if (node === undefined) return;
     node.pulse = pulse;
     node.lastSeenMs = Date.now();
   }
 
   /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
   drain(nodeId: string, handBack: boolean): NodeRecord {
-    const node = this.#connected(nodeId);
+    const node = this.#fleet.connected(nodeId);
     if (node.state === 'alive') node.state = 'draining';
     this.#post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
     return node;
@@ -217,7 +210,7 @@ export class Engine {
 
   /** It gets work again. @throws RegattaError NO_SUCH_NODE */
   resume(nodeId: string): NodeRecord {
-    const node = this.#connected(nodeId);
+    const node = this.#fleet.connected(nodeId);
     node.state = 'alive';
     this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
@@ -225,7 +218,7 @@ export class Engine {
 
   /** News of a failure that came after its task's result. */
   late(nodeId: string, incarnation: number, failure: LateFailure): void {
-    if (this.#nodes.get(nodeId)?.incarnation !== incarnation) return;
+    if (this.#fleet.at(nodeId, incarnation) === undefined) return;
     const run = this.#history.find(failure.runId);
     if (run === undefined || !run.accounting.nodes.has(nodeId)) return;
     run.noteLate(failure);
@@ -278,7 +271,7 @@ export class Engine {
 
   #keepBooks(outcome: Outcome, nodeId: string, effects: readonly Effect[]): void {
     const run = this.#history.find(outcome.runId);
-    const node = this.#nodes.get(nodeId);
+    const node = this.#fleet.find(nodeId);
     if (run === undefined || node === undefined) return;
     if (effects.some((effect) => effect.kind === 'ignored')) {
       run.accounting.fenced++;
@@ -297,7 +290,7 @@ export class Engine {
       case 'runStopping':
         return this.#stopping(effect.runId, effect.reason);
       case 'cancel':
-        this.#port(effect.nodeId, effect.incarnation)?.cancel(effect.attemptId);
+        this.#fleet.port(effect.nodeId, effect.incarnation)?.cancel(effect.attemptId);
         return;
       case 'commit':
         return this.#commit(effect, occasion.outcome);
@@ -314,11 +307,11 @@ export class Engine {
       case 'wake':
         return this.#wakeAt(effect.at);
       case 'drain':
-        this.#port(effect.nodeId, effect.incarnation)?.drain(effect.handBack);
+        this.#fleet.port(effect.nodeId, effect.incarnation)?.drain(effect.handBack);
         return;
       case 'nodeDrained': {
-        const node = this.#nodes.get(effect.nodeId);
-        if (node?.incarnation === effect.incarnation && node.state === 'draining') node.state = 'drained';
+        const node = this.#fleet.at(effect.nodeId, effect.incarnation);
+        if (node?.state === 'draining') node.state = 'drained';
         return;
       }
       case 'ignored':
@@ -342,8 +335,8 @@ export class Engine {
 
   #assign(effect: Extract<Effect, { kind: 'assign' }>): void {
     const { nodeId, incarnation, attemptId, runId, from, to, attempt, open } = effect;
-    const port = this.#port(nodeId, incarnation);
-    const node = this.#nodes.get(nodeId);
+    const port = this.#fleet.port(nodeId, incarnation);
+    const node = this.#fleet.find(nodeId);
     const run = this.#history.get(runId);
     // The node has gone while this step was under way; its loss is in the inbox.
     if (port === undefined || node === undefined) return;
@@ -405,7 +398,7 @@ export class Engine {
     const run = this.#history.get(runId);
     run.end(state, reason, counts);
     this.#history.ended(run);
-    for (const { nodeId, incarnation } of nodes) this.#port(nodeId, incarnation)?.close(runId);
+    for (const { nodeId, incarnation } of nodes) this.#fleet.port(nodeId, incarnation)?.close(runId);
     run.changed();
   }
 
@@ -414,20 +407,6 @@ export class Engine {
     this.#wake = setTimeout(() => this.#post({ kind: 'tick' }), Math.max(0, Math.ceil(at - performance.now())));
     // A deadline days away must not keep a process that was told to end.
     this.#wake.unref();
-  }
-
-  #port(nodeId: string, incarnation: number): NodePort | undefined {
-    const node = this.#nodes.get(nodeId);
-    return node?.incarnation === incarnation && node.state !== 'lost' ? node.port : undefined;
-  }
-
-  /** @throws RegattaError NO_SUCH_NODE */
-  #connected(nodeId: string): NodeRecord {
-    const node = this.#nodes.get(nodeId);
-    if (node !== undefined && node.state !== 'lost') return node;
-    const connected = this.nodes().filter(({ state }) => state !== 'lost');
-    const names = connected.map(({ introduction }) => introduction.nodeId).join(', ') || 'none';
-    throw new RegattaError('NO_SUCH_NODE', `no node ${shown(nodeId)} is connected; there are: ${shown(names, 1_000)}`);
   }
 
   /** Posted, not done at once: it is found out in the middle of a step. */
@@ -448,22 +427,13 @@ export class Engine {
 
   /** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */
   #silentNodes(runId: string): RunReason[] {
-    const reasons: RunReason[] = [];
-    for (const share of this.#scheduler.runs.get(runId)?.shares.values() ?? []) {
-      const record = this.#nodes.get(share.node.id);
-      const silentMs = record === undefined ? 0 : Date.now() - record.lastSeenMs;
-      if (share.attempts === 0 || silentMs < 3 * limits.heartbeatMs) continue;
-      const text = `node ${share.node.id} was last heard ${Math.round(silentMs)} ms ago; after ${limits.leaseMs} ms it counts as lost, and its ${share.attempts} chunks go elsewhere`;
-      reasons.push({ code: 'NODE_SILENT', text });
-    }
-    return reasons;
-  }
-
-  #forgetLostNodes(): void {
-    const lost = [...this.#nodes.values()].filter(({ state }) => state === 'lost');
-    lost.sort((a, b) => a.lastSeenMs - b.lastSeenMs);
-    for (const { introduction } of lost.slice(0, Math.max(0, lost.length - limits.lostNodesMax))) {
-      this.#nodes.delete(introduction.nodeId);
-    }
+    const shares = [...(this.#scheduler.runs.get(runId)?.shares.values() ?? [])];
+    return shares.flatMap(({ node, attempts }) => {
+      const silentMs = Date.now() - (this.#fleet.find(node.id)?.lastSeenMs ?? Number.POSITIVE_INFINITY);
+      if (attempts === 0 || silentMs < BEATS_MISSED * limits.heartbeatMs) return [];
+      const heard = `node ${node.id} was last heard ${Math.round(silentMs)} ms ago`;
+      const text = `${heard}; after ${limits.leaseMs} ms it counts as lost, and its ${attempts} chunks go elsewhere`;
+      return [{ code: 'NODE_SILENT', text }];
+    });
   }
 }

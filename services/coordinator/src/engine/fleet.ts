@@ -1,6 +1,8 @@
 /** What the coordinator knows of its nodes, dead or alive. */
+import { RegattaError } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
-import type { LimitView } from './limits.ts';
+import { type LimitView, limits } from './limits.ts';
+import { shown } from './shown.ts';
 
 export interface Machine {
   readonly id: string;
@@ -76,6 +78,8 @@ export interface Pulse {
   readonly throttledMs: number;
 }
 
+const NAMES_CHARACTERS_MAX = 1_000;
+
 /** `drained`: it gets no work and has none left. */
 export type NodeState = 'alive' | 'draining' | 'drained' | 'lost';
 
@@ -88,4 +92,66 @@ export interface NodeRecord {
   lastSeenMs: number;
   /** When each attempt in flight was sent. */
   readonly sentAt: Map<number, number>;
+}
+
+/** All of them, by their names: the newest incarnation of each, and for a while those that were lost. */
+export class Fleet {
+  readonly #records = new Map<string, NodeRecord>();
+
+  list(): NodeRecord[] {
+    return [...this.#records.values()];
+  }
+
+  find(nodeId: string): NodeRecord | undefined {
+    return this.#records.get(nodeId);
+  }
+
+  /** The node, where this is still its incarnation. */
+  at(nodeId: string, incarnation: number): NodeRecord | undefined {
+    const node = this.#records.get(nodeId);
+    return node?.incarnation === incarnation ? node : undefined;
+  }
+
+  /** Where orders for it go; undefined where it is lost. */
+  port(nodeId: string, incarnation: number): NodePort | undefined {
+    const node = this.at(nodeId, incarnation);
+    return node === undefined || node.state === 'lost' ? undefined : node.port;
+  }
+
+  /** @throws RegattaError NO_SUCH_NODE */
+  connected(nodeId: string): NodeRecord {
+    const node = this.#records.get(nodeId);
+    if (node !== undefined && node.state !== 'lost') return node;
+    const names = this.#connected().map(({ introduction }) => introduction.nodeId);
+    const known = shown(names.join(', ') || 'none', NAMES_CHARACTERS_MAX);
+    throw new RegattaError('NO_SUCH_NODE', `no node ${shown(nodeId)} is connected; there are: ${known}`);
+  }
+
+  add(introduction: Introduction, incarnation: number, port: NodePort): void {
+    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0 };
+    const life = { state: 'alive' as const, pulse, lastSeenMs: Date.now(), sentAt: new Map<number, number>() };
+    this.#records.set(introduction.nodeId, { introduction, incarnation, port, ...life });
+    this.#forgetLost();
+  }
+
+  /** What the connected ones offer, each once. */
+  workloads(): WorkloadCard[] {
+    const cards = new Map<string, WorkloadCard>();
+    for (const { introduction } of this.#connected()) {
+      for (const card of introduction.workloads) cards.set(card.name, card);
+    }
+    return [...cards.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #connected(): NodeRecord[] {
+    return this.list().filter(({ state }) => state !== 'lost');
+  }
+
+  #forgetLost(): void {
+    const lost = this.list().filter(({ state }) => state === 'lost');
+    lost.sort((a, b) => a.lastSeenMs - b.lastSeenMs);
+    for (const { introduction } of lost.slice(0, Math.max(0, lost.length - limits.lostNodesMax))) {
+      this.#records.delete(introduction.nodeId);
+    }
+  }
 }
