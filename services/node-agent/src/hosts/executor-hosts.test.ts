@@ -28,6 +28,21 @@ const waiting = (ioMs: number) => ({ count: 100, cpuMs: 0, ioMs, bytes: 0, failu
 /** The first task leaks; the others wait. */
 const leaking = (bytes: number, workMs: number) => ({ count: 10, how: 'leak', at: 0, every: 0, workMs, bytes });
 
+describe('a host that one run has left idle and another has taken', () => {
+  it('is not gone back to: what kills it would be laid at the door of both', async () => {
+    await begin({ cores: 2 });
+    bench.open('a', 'noop', noop);
+    bench.assign('a', 1);
+    await bench.ended(1);
+    bench.open('b', 'synthetic', waiting(300));
+    bench.assign('b', 2);
+    bench.assign('a', 3);
+    await bench.ended(2, 3);
+    assert.equal(bench.hostOf(2), bench.hostOf(1));
+    assert.notEqual(bench.hostOf(3), bench.hostOf(2));
+  });
+});
+
 describe('a host that has done its part', () => {
   it('is replaced between chunks, and no more hosts stay than are kept ready', async () => {
     await begin({ hostLimits: { tasksMax: 5 } });

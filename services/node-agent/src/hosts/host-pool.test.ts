@@ -52,6 +52,18 @@ describe('a pool of hosts', () => {
     assert.equal(pool.acquire(1, 1, new Set([first])), hosts[1]);
   });
 
+  it('ends an idle one of another make rather than share a busy one', async () => {
+    const first = begin(1);
+    first.attempts.add(0);
+    const others = Array.from({ length: 7 }, (_, i) => pool.acquire(2, i + 2, NOBODY));
+    for (const host of others.slice(1)) host.attempts.add(1);
+    const fresh = pool.acquire(1, 1, NOBODY);
+    assert.notEqual(fresh, first);
+    await until(() => dead.includes(others[0]!), 'the idle one is gone');
+    fresh.attempts.add(2);
+    assert.equal(pool.acquire(1, 1, new Set([fresh])), first);
+  });
+
   it('gives single-threaded hosts to any concurrency, others only to their own', async () => {
     const first = begin(1);
     assert.equal(pool.acquire(1, 64, NOBODY), first);

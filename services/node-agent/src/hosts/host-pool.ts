@@ -50,9 +50,18 @@ export class HostPool {
       if (best === undefined || host.attempts.size < best.attempts.size) best = host;
     }
     // An idle one if there is: in a shared one, what kills one run's tasks would take another's with them.
-    const crowded = this.#hosts.size >= Math.max(limits.hostsLeast, limits.hostsPerCoreMax * this.#prestarted);
-    if (best !== undefined && (best.attempts.size === 0 || crowded)) return best;
-    return this.#start(threads, concurrency);
+    if (best?.attempts.size === 0) return best;
+    if (best === undefined || this.#makeRoom()) return this.#start(threads, concurrency);
+    return best;
+  }
+
+  /** Whether there may be one more; an idle one that nobody asked for goes in its stead. */
+  #makeRoom(): boolean {
+    const usable = [...this.#hosts].filter((host) => host.usable);
+    if (usable.length < Math.max(limits.hostsLeast, limits.hostsPerCoreMax * this.#prestarted)) return true;
+    const idle = usable.find((host) => host.attempts.size === 0);
+    idle?.kill('order');
+    return idle !== undefined;
   }
 
   /** To be called when the host has ended a chunk: a worn one is given no more, and ends once it is idle. */
