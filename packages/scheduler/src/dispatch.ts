@@ -134,5 +134,6 @@ function assign(field: Field, run: Run, share: Share, work: Work, now: number, e
   share.opened = true;
   const { id: nodeId, offer } = node;
   const { incarnation } = offer;
-  effects.push({ kind: 'assign', nodeId, incarnation, attemptId: id, runId: run.id, from, to, attempt, open });
+  const { id: runId } = run;
+  effects.push({ kind: 'assign', nodeId, incarnation, attemptId: id, runId, from, to, attempt, alone, open });
 }

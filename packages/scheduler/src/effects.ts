@@ -48,6 +48,8 @@ export type Effect =
       readonly from: number;
       readonly to: number;
       readonly attempt: number;
+      /** A suspect: the node is to keep it apart from all other work, of other runs too. */
+      readonly alone: boolean;
       readonly open: Shape | undefined;
     }
   /** It will end without doing the rest: asked for, or past its deadline. */

@@ -127,6 +127,8 @@ export interface Assignment {
   attempt: number;
   /** A pack of the inputs of [from, to), in order; empty where the run has none. */
   inputs: Uint8Array;
+  /** It may have killed a host process: it gets one to itself. */
+  alone: boolean;
 }
 
 export interface Report {
@@ -1598,7 +1600,7 @@ export const RunOrder: MessageFns<RunOrder> = {
 };
 
 function createBaseAssignment(): Assignment {
-  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0, inputs: new Uint8Array(0) };
+  return { attemptId: 0, runId: "", from: 0, to: 0, attempt: 0, inputs: new Uint8Array(0), alone: false };
 }
 
 export const Assignment: MessageFns<Assignment> = {
@@ -1620,6 +1622,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.inputs.length !== 0) {
       writer.uint32(50).bytes(message.inputs);
+    }
+    if (message.alone !== false) {
+      writer.uint32(56).bool(message.alone);
     }
     return writer;
   },
@@ -1685,6 +1690,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.inputs = reader.bytes();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.alone = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1713,6 +1726,7 @@ export const Assignment: MessageFns<Assignment> = {
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
       inputs: isSet(object.inputs) ? bytesFromBase64(object.inputs) : new Uint8Array(0),
+      alone: isSet(object.alone) ? globalThis.Boolean(object.alone) : false,
     };
   },
 
@@ -1736,6 +1750,9 @@ export const Assignment: MessageFns<Assignment> = {
     if (message.inputs.length !== 0) {
       obj.inputs = base64FromBytes(message.inputs);
     }
+    if (message.alone !== false) {
+      obj.alone = message.alone;
+    }
     return obj;
   },
 
@@ -1750,6 +1767,7 @@ export const Assignment: MessageFns<Assignment> = {
     message.to = object.to ?? 0;
     message.attempt = object.attempt ?? 0;
     message.inputs = object.inputs ?? new Uint8Array(0);
+    message.alone = object.alone ?? false;
     return message;
   },
 };

@@ -50,7 +50,7 @@ const openOf = (runId: string, paramsJson = '{}') => ({ runId, workload: 'noop',
 
 function assign(attemptId: number, bytes = 0): void {
   const inputs = new Uint8Array(bytes).fill(attemptId);
-  port.assign({ attemptId, runId: 'a', from: attemptId, to: attemptId + 1, attempt: 1, inputs });
+  port.assign({ attemptId, runId: 'a', from: attemptId, to: attemptId + 1, attempt: 1, alone: false, inputs });
 }
 
 /** What is ordered goes out when the turn's own work is done. */
@@ -86,7 +86,7 @@ describe('orders of one turn', () => {
 
   it('send the bytes of inputs as they are, also where they are a part of others', async () => {
     const inputs = Uint8Array.of(0, 1, 2, 3).subarray(1, 3);
-    port.assign({ attemptId: 1, runId: 'a', from: 0, to: 1, attempt: 1, inputs });
+    port.assign({ attemptId: 1, runId: 'a', from: 0, to: 1, attempt: 1, alone: false, inputs });
     await microtask();
     assert.deepEqual([...stream.work[0]!.assign[0]!.inputs], [1, 2]);
   });

@@ -47,9 +47,10 @@ export class Client {
 
   /**
    * A run whose tasks have inputs: read as fast as the coordinator takes them, never all at once.
-   * @throws RegattaError INPUT_TOO_LARGE that names the task, REFUSED, UNREACHABLE
+   * Aborted before the last of its inputs is sent, it is no run: the coordinator forgets what it has of it.
+   * @throws RegattaError INPUT_TOO_LARGE that names the task, REFUSED, UNREACHABLE; the signal's reason
    */
-  submitWithInputs(spec: RunSpec, inputs: Iterable<unknown>): Promise<string> {
+  submitWithInputs(spec: RunSpec, inputs: Iterable<unknown>, abort?: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
       const call = this.#stub.submitRunWithInputs((error, response) => {
         if (error === null) resolve(response.runId);
@@ -61,7 +62,11 @@ export class Client {
       };
       // A failed call is told by its callback.
       call.on('error', () => {});
-      sendInputs(call, spec, inputs).catch(fail);
+      const onAbort = (): void => fail(abort?.reason);
+      abort?.addEventListener('abort', onAbort, { once: true });
+      if (abort?.aborted) return onAbort();
+      const sent = sendInputs(call, spec, inputs).catch(fail);
+      void sent.finally(() => abort?.removeEventListener('abort', onAbort));
     });
   }
 

@@ -35,9 +35,11 @@ export async function watchToEnd(client: Client, runId: string, title: string): 
 }
 
 /** Submits it as its workload wants: with inputs where tasks have them. */
-export function submit(client: Client, { workload, params, spec }: PlannedRun): Promise<string> {
+export function submit(client: Client, planned: PlannedRun, interrupted?: AbortSignal): Promise<string> {
+  const { workload, params, spec } = planned;
+  // Not cut short where it is one call: a run whose id is not known could not be cancelled.
   if (workload.inputs === undefined) return client.submit(spec);
-  return client.submitWithInputs(spec, workload.inputs(params));
+  return client.submitWithInputs(spec, workload.inputs(params), interrupted);
 }
 
 export async function submitAndFollow(
@@ -46,7 +48,6 @@ export async function submitAndFollow(
   title: string,
   interrupted: AbortSignal,
 ): Promise<RunView> {
-  // Not cut short: a run whose id is not known could not be cancelled.
-  const runId = await submit(client, planned);
+  const runId = await submit(client, planned, interrupted);
   return follow(client, runId, title, interrupted);
 }

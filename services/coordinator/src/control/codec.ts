@@ -72,7 +72,7 @@ export function statusOf(run: RunRecord, counts: RunCounts, failuresMax: number)
     wallMs: run.wallMs,
     failures: run.failures.slice(0, failuresMax),
     accounting: accountingOf(run.accounting),
-    late: failuresMax > 0 ? run.late : [],
+    late: run.late.slice(0, failuresMax),
   };
 }
 

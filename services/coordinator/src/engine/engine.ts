@@ -334,7 +334,7 @@ export class Engine {
   }
 
   #assign(effect: Extract<Effect, { kind: 'assign' }>): void {
-    const { nodeId, incarnation, attemptId, runId, from, to, attempt, open } = effect;
+    const { nodeId, incarnation, attemptId, runId, from, to, attempt, alone, open } = effect;
     const port = this.#fleet.port(nodeId, incarnation);
     const node = this.#fleet.find(nodeId);
     const run = this.#history.get(runId);
@@ -356,7 +356,8 @@ export class Engine {
       });
     }
     node.sentAt.set(attemptId, performance.now());
-    port.assign({ attemptId, runId, from, to, attempt, inputs: run.inputs?.slice(from, to) ?? NO_INPUTS });
+    const inputs = run.inputs?.slice(from, to) ?? NO_INPUTS;
+    port.assign({ attemptId, runId, from, to, attempt, alone, inputs });
   }
 
   #commit({ runId, from, to }: Extract<Effect, { kind: 'commit' }>, outcome: Outcome | undefined): void {

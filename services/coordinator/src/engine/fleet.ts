@@ -56,6 +56,8 @@ export interface Assignment {
   readonly from: number;
   readonly to: number;
   readonly attempt: number;
+  /** It may have killed a host process: it gets one to itself. */
+  readonly alone: boolean;
   /** A pack of the tasks' inputs; empty where the run has none. */
   readonly inputs: Uint8Array;
 }

@@ -43,6 +43,46 @@ describe('a host that one run has left idle and another has taken', () => {
   });
 });
 
+describe('a suspect', () => {
+  it('has a host to itself, however many there are, and shares it with nothing that comes later', async () => {
+    await begin({ cores: 2 });
+    const shape = { processes: 1, threads: 1, concurrency: 64 };
+    // More runs than a node has hosts for: they share.
+    for (let i = 0; i < 12; i++) {
+      bench.open(`crowd ${i}`, 'synthetic', waiting(1_500), { shape });
+      bench.assign(`crowd ${i}`, 100 + i, 0);
+    }
+    bench.open('a', 'synthetic', waiting(1_000), { shape });
+    bench.assign('a', 1, 0, 1, true);
+    bench.assign('crowd 0', 200, 1);
+    await bench.ended(1, 200, ...Array.from({ length: 12 }, (_, i) => 100 + i));
+    const others = bench.ends.filter(({ attemptId }) => attemptId !== 1).map(({ timing }) => timing.host);
+    assert.ok(new Set(others).size < others.length, 'nobody had to share: it proves nothing');
+    assert.ok(!others.includes(bench.hostOf(1)));
+  });
+});
+
+describe('a host in which something goes on that was told to stop', () => {
+  for (const [model, shape] of Object.entries({
+    async: { processes: 1, threads: 1, concurrency: 4 },
+    threads: { processes: 1, threads: 2, concurrency: 1 },
+  })) {
+    it(`is replaced once it has nothing else to do, under ${model}`, async () => {
+      await begin();
+      bench.open('a', 'faulty', { count: 10, how: 'wait', at: 0, every: 0, workMs: 0, bytes: 0 }, { shape });
+      bench.assign('a', 1, 0);
+      await until(() => bench.executor.hosts > 0 && children().length > 0, 'a host to begin');
+      bench.assign('a', 2, 1);
+      await bench.ended(2);
+      bench.executor.cancel(1);
+      await bench.ended(1);
+      const host = bench.hostOf(1);
+      assert.deepEqual(bench.kinds, ['1 stopped', '2 completed']);
+      await until(() => !children().includes(host), 'the host is gone');
+    });
+  }
+});
+
 describe('a host that has done its part', () => {
   it('is replaced between chunks, and no more hosts stay than are kept ready', async () => {
     await begin({ hostLimits: { tasksMax: 5 } });

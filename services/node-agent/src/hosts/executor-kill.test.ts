@@ -18,7 +18,7 @@ function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, taskTime
   executor.open({ runId, workload: 'synthetic', params, shape, taskTimeoutMs });
 }
 const assign = (attemptId: number, runId: string, from: number, to: number): void =>
-  executor.assign({ attemptId, runId, from, to, attempt: 1, inputs: new Uint8Array(0) });
+  executor.assign({ attemptId, runId, from, to, attempt: 1, alone: false, inputs: new Uint8Array(0) });
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (const giveUpAt = performance.now() + 8_000; !condition(); await sleep(5)) {

@@ -22,7 +22,15 @@ function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, processe
 /** One task in each attempt. */
 const assign = (runId: string, ...attempts: number[]): void => {
   for (const id of attempts)
-    executor.assign({ attemptId: id, runId, from: id, to: id + 1, attempt: 1, inputs: new Uint8Array(0) });
+    executor.assign({
+      attemptId: id,
+      runId,
+      from: id,
+      to: id + 1,
+      attempt: 1,
+      alone: false,
+      inputs: new Uint8Array(0),
+    });
 };
 
 async function until(condition: () => boolean, what: string): Promise<void> {

@@ -194,7 +194,7 @@ export class Executor {
   #start(held: Held): void {
     const { run, assignment } = held;
     const { concurrency } = run.order.shape;
-    const host = this.#hostFor(run);
+    const host = assignment.alone ? this.#hostAlone(run) : this.#hostFor(run);
     run.active++;
     run.hosts.set(host, (run.hosts.get(host) ?? 0) + 1);
     held.host = host;
@@ -202,6 +202,13 @@ export class Executor {
     held.newsAt = held.startedAt;
     const { runId, workload, params, taskTimeoutMs } = run.order;
     host.give({ runId, workload, params, concurrency, taskTimeoutMs }, assignment);
+  }
+
+  /** What dies there dies of this alone. */
+  #hostAlone({ order: { shape } }: OpenRun): Host {
+    const host = this.#pool.acquireIdle(shape.threads, shape.concurrency);
+    host.reserved = true;
+    return host;
   }
 
   /** Threads at work are 1 / concurrency for each chunk; a run alone may have all it asked for. */

@@ -20,11 +20,20 @@ export class HostPool {
    * @param prestarted single-threaded hosts to keep ready, whatever happens to them
    * @param onUnable called where one host after another dies at its start
    */
-  constructor(prestarted: number, hostLimits: HostLimits, events: HostEvents, onUnable: (why: string) => void) {
+  constructor(
+    prestarted: number,
+    hostLimits: HostLimits,
+    events: Omit<HostEvents, 'abandoned'>,
+    onUnable: (why: string) => void,
+  ) {
     this.#onUnable = onUnable;
     this.#prestarted = prestarted;
     this.#limits = hostLimits;
-    this.#events = { ...events, death: (host, death) => this.#buried(host, death, events) };
+    this.#events = {
+      ...events,
+      abandoned: (host) => this.rest(host),
+      death: (host, death) => this.#buried(host, death, events),
+    };
     for (let i = 0; i < prestarted; i++) this.#start(1, 1);
     this.#sweep = setInterval(() => this.#endIdle(), SWEEP_MS);
     this.#sweep.unref();
@@ -55,11 +64,18 @@ export class HostPool {
     return best;
   }
 
+  /** One that nobody uses, started where there is none. */
+  acquireIdle(threads: number, concurrency: number): Host {
+    const busy = new Set([...this.#hosts].filter((host) => host.attempts.size > 0));
+    return this.acquire(threads, concurrency, busy);
+  }
+
   /** Whether there may be one more; an idle one that nobody asked for goes in its stead. */
   #makeRoom(): boolean {
     const usable = [...this.#hosts].filter((host) => host.usable);
     if (usable.length < Math.max(limits.hostsLeast, limits.hostsPerCoreMax * this.#prestarted)) return true;
-    const idle = usable.find((host) => host.attempts.size === 0);
+    const spare = this.#singles() > this.#prestarted;
+    const idle = usable.find((host) => host.attempts.size === 0 && (host.threads > 1 || spare));
     idle?.kill('order');
     return idle !== undefined;
   }
@@ -67,6 +83,7 @@ export class HostPool {
   /** To be called when the host has ended a chunk: a worn one is given no more, and ends once it is idle. */
   rest(host: Host): void {
     host.idleSince = performance.now();
+    if (host.attempts.size === 0) host.reserved = false;
     if (host.attempts.size === 0) host.readMemory();
     if (host.worn && host.usable) {
       host.retiring = true;
@@ -77,7 +94,7 @@ export class HostPool {
   }
 
   checkMemory(): void {
-    for (const host of this.#hosts) if (host.attempts.size > 0) host.checkMemory();
+    for (const host of this.#hosts) host.checkMemory();
   }
 
   closeRun(runId: string): void {
@@ -101,7 +118,7 @@ export class HostPool {
     return host;
   }
 
-  #buried(host: Host, death: HostDeath, events: HostEvents): void {
+  #buried(host: Host, death: HostDeath, events: Pick<HostEvents, 'death'>): void {
     this.#hosts.delete(host);
     this.#stillborn = host.wasReady || host.killedFor !== undefined ? 0 : this.#stillborn + 1;
     if (this.#stillborn === limits.stillbornMax) this.#onUnable(death.stderrTail.trim() || `exit ${death.exit}`);

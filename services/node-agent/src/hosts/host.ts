@@ -37,6 +37,8 @@ export interface HostDeath {
 export interface HostEvents {
   readonly news: (host: Host, news: HostNews, stallMs: number) => void;
   readonly late: (late: LateFailure) => void;
+  /** Something that was stopped goes on in it. */
+  readonly abandoned: (host: Host) => void;
   readonly death: (host: Host, death: HostDeath) => void;
 }
 
@@ -53,6 +55,8 @@ export class Host {
   killedFor: KillReason | undefined;
   /** It is given nothing more, and ends when it has nothing left. */
   retiring = false;
+  /** It works on a suspect, and on nothing beside. */
+  reserved = false;
   /** As last seen. */
   rssBytes = 0;
   idleSince = performance.now();
@@ -61,6 +65,8 @@ export class Host {
   readonly #opened = new Set<string>();
   #orders: HostOrder[] = [];
   #tasksDone = 0;
+  /** Something that was stopped goes on in it. */
+  #abandoned = false;
   #memoryReadAt = Number.NEGATIVE_INFINITY;
   #stderrTail = '';
 
@@ -89,6 +95,9 @@ export class Host {
           return ready.resolve(message.workloads);
         case 'late':
           return events.late(message.late);
+        case 'abandoned':
+          this.#abandoned = true;
+          return events.abandoned(this);
         case 'news':
           this.rssBytes = message.rssBytes;
           for (const news of message.news) {
@@ -126,13 +135,17 @@ export class Host {
 
   /** Whether it may be given more. */
   get usable(): boolean {
-    return this.killedFor === undefined && !this.retiring;
+    return this.killedFor === undefined && !this.retiring && !this.reserved;
   }
 
-  /** It has done its part, or has grown: a fresh one should take its place. */
+  /** It has done its part, has grown, or has in it what does not stop: a fresh one should take its place. */
   get worn(): boolean {
     const { tasksMax, memoryBytesMax } = this.#limits;
-    return this.#tasksDone >= tasksMax || this.rssBytes >= memoryBytesMax * this.threads * limits.recycleMemoryPart;
+    return (
+      this.#abandoned ||
+      this.#tasksDone >= tasksMax ||
+      this.rssBytes >= memoryBytesMax * this.threads * limits.recycleMemoryPart
+    );
   }
 
   /** Looks at its memory; one that takes too much is killed, whatever it is doing. */

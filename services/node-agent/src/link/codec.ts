@@ -65,12 +65,13 @@ export function runOrderOf(wire: WireRunOrder): RunOrder {
   };
 }
 
-export const assignmentOf = ({ attemptId, runId, from, to, attempt, inputs }: WireAssignment): Assignment => ({
+export const assignmentOf = ({ attemptId, runId, from, to, attempt, alone, inputs }: WireAssignment): Assignment => ({
   attemptId,
   runId,
   from,
   to,
   attempt,
+  alone,
   inputs,
 });
 

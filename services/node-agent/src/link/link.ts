@@ -30,6 +30,8 @@ const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
 /** From the hello to the welcome. */
 const WELCOME_MS_MAX = 10_000;
+/** About what a failure takes beside its texts. */
+const FAILURE_BYTES = 64;
 /** Late failures that wait to be told; beyond it they are dropped: a task that sheds them without end is no news. */
 const LATE_MAX = 1_000;
 
@@ -198,7 +200,7 @@ export class Link {
 
 function sizeOf({ results, timing, failures }: Outcome): number {
   let bytes = results.byteLength + timing.wallUs.byteLength + timing.cpuUs.byteLength;
-  for (const { message, stack } of failures) bytes += message.length + stack.length;
+  for (const { message, stack } of failures) bytes += FAILURE_BYTES + message.length + stack.length;
   return bytes;
 }
 

@@ -89,6 +89,7 @@ function sendGathered(): void {
 const outlet: Outlet = {
   emit,
   emitLate: (late) => send({ kind: 'late', late }),
+  abandoned: () => send({ kind: 'abandoned' }),
   flushed: () => onTheirWay[0],
 };
 

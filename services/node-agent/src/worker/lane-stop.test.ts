@@ -31,7 +31,7 @@ async function work(task: Task, taskTimeoutMs: number, cancelled = new AbortCont
       receivedAt: 0,
       shared: undefined,
       cancelled,
-      outlet: { emit, emitLate: () => {}, flushed: () => undefined },
+      outlet: { emit, emitLate: () => {}, abandoned: () => {}, flushed: () => undefined },
     },
     new Thread(),
   );

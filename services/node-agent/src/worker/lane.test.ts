@@ -31,7 +31,7 @@ async function work(task: Task, to: number) {
       receivedAt,
       shared: undefined,
       cancelled,
-      outlet: { emit, emitLate: () => {}, flushed: () => undefined },
+      outlet: { emit, emitLate: () => {}, abandoned: () => {}, flushed: () => undefined },
     },
     new Thread(),
   );

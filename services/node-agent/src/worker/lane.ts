@@ -92,7 +92,7 @@ function runTask(
     const value: unknown = workload.run(run.params, context);
     if (isThenable(value)) {
       journal.nowWaits();
-      return settle(value, context, run.taskTimeoutMs, () => journal.elapsedMs()).then(
+      return settle(value, context, work, () => journal.elapsedMs()).then(
         (settled) => journal.succeed(task, settled),
         (thrown) => journal.fail(task, thrown),
       );
@@ -115,7 +115,7 @@ class TaskTimeout extends Error {
 async function settle(
   promise: Promise<unknown>,
   context: Context,
-  timeoutMs: number,
+  { run: { taskTimeoutMs: timeoutMs }, outlet }: LaneWork,
   elapsedMs: () => number,
 ): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
@@ -138,6 +138,12 @@ async function settle(
   }
   try {
     return await Promise.race([promise, cancelled.promise]);
+  } catch (thrown) {
+    // Told to stop, it may go on regardless. What it does then only the end of its process ends.
+    const left = setTimeout(outlet.abandoned, limits.abandonMs);
+    const heard = (): void => clearTimeout(left);
+    promise.then(heard, heard);
+    throw thrown;
   } finally {
     clearTimeout(timer);
     context.stop.removeEventListener('abort', onAbort);

@@ -10,6 +10,8 @@ export type Lanes = (run: HostRun, shared: unknown, chunk: HostChunk, cancelled:
 export interface Outlet {
   readonly emit: (news: HostNews) => void;
   readonly emitLate: (late: LateFailure) => void;
+  /** A task was stopped and goes on: this process should end when its other work is done. */
+  readonly abandoned: () => void;
   /**
    * Undefined where all news is on its way; otherwise resolves when it may be. A task that blocks the thread before
    * then holds back what others have finished.

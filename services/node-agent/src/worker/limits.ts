@@ -7,6 +7,8 @@ export const limits = {
   resultBytesMax: 32 * 1_048_576,
   /** Between tasks the event loop gets a turn every so often. */
   yieldMs: 10,
+  /** A task that waits and is told to stop gets so long to do so, before its process is given up. */
+  abandonMs: 200,
   /** Ends of short chunks are told together, so often. */
   gatherMs: 1,
   /** How often a host looks at its own memory. */

@@ -113,10 +113,12 @@ export interface WorkloadCard {
 export type FromHost =
   | { readonly kind: 'ready'; readonly workloads: readonly WorkloadCard[] }
   | { readonly kind: 'news'; readonly news: readonly HostNews[]; readonly rssBytes: number; readonly stallMs: number }
-  | { readonly kind: 'late'; readonly late: LateFailure };
+  | { readonly kind: 'late'; readonly late: LateFailure }
+  /** Something that was stopped goes on in this host. */
+  | { readonly kind: 'abandoned' };
 
 /** What a pool's thread says to its host; `up`: from now on it hears which attempts are to stop. */
 export type FromThread =
-  | Extract<FromHost, { readonly kind: 'late' }>
+  | Extract<FromHost, { readonly kind: 'late' | 'abandoned' }>
   | { kind: 'news'; news: HostNews }
   | { kind: 'up' };

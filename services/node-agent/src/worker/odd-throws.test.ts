@@ -39,7 +39,12 @@ describe('a task that throws', () => {
       const news: HostNews[] = [];
       const run = { runId: 'r', workload: 'odd', params: {}, concurrency: 1, taskTimeoutMs: 0 };
       const chunk = { attemptId: 1, runId: 'r', from: 0, to: 3, attempt: 1, inputs: new Uint8Array(0) };
-      const outlet = { emit: (one: HostNews) => void news.push(one), emitLate: () => {}, flushed: () => undefined };
+      const outlet = {
+        emit: (one: HostNews) => void news.push(one),
+        emitLate: () => {},
+        abandoned: () => {},
+        flushed: () => undefined,
+      };
       const cancelled = new AbortController().signal;
       await workThrough({ workload, run, chunk, receivedAt: 0, shared: undefined, cancelled, outlet }, new Thread());
       assert.deepEqual(

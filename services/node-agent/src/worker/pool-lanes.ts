@@ -16,7 +16,7 @@ interface OpenChunk {
 }
 
 /** @param threads started at once and kept: what a run measures is not their start */
-export function poolLanes(threads: number, concurrency: number, { emit, emitLate }: Outlet): Lanes {
+export function poolLanes(threads: number, concurrency: number, { emit, emitLate, abandoned }: Outlet): Lanes {
   const pool = new Piscina({
     filename: new URL('./thread-main.ts', import.meta.url).href,
     minThreads: threads,
@@ -32,6 +32,7 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
   const stopping = new Set<number>();
   pool.on('message', (message: FromThread) => {
     if (message.kind === 'late') return emitLate(message.late);
+    if (message.kind === 'abandoned') return abandoned();
     // What was said before a thread could hear is said again: its chunk may be waiting for it.
     if (message.kind === 'up') return stopping.forEach((attemptId) => void stops.postMessage(attemptId));
     const { news } = message;

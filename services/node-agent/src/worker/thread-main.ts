@@ -46,6 +46,7 @@ function stop(attemptId: number): void {
 const outlet: Outlet = {
   emit: (news) => say({ kind: 'news', news }, transferable(news.results)),
   emitLate: (late) => say({ kind: 'late', late }),
+  abandoned: () => say({ kind: 'abandoned' }),
   // The other side's loop is free: what is posted is on its way.
   flushed: () => undefined,
 };

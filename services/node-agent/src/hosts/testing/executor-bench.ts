@@ -53,8 +53,8 @@ export class ExecutorBench {
     this.executor.open({ runId, workload, params, shape, taskTimeoutMs: 0, ...over });
   }
 
-  assign(runId: string, attemptId: number, from = attemptId, to = from + 1): void {
-    this.executor.assign({ attemptId, runId, from, to, attempt: 1, inputs: new Uint8Array(0) });
+  assign(runId: string, attemptId: number, from = attemptId, to = from + 1, alone = false): void {
+    this.executor.assign({ attemptId, runId, from, to, attempt: 1, alone, inputs: new Uint8Array(0) });
   }
 
   get ends(): Outcome[] {

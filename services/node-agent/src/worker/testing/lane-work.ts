@@ -41,6 +41,7 @@ export async function work(task: Task, { from = 0, to, inputs = new Uint8Array(0
   const outlet = {
     emit: (one: HostNews) => void news.push(one),
     emitLate: (one: LateFailure) => void late.push(one),
+    abandoned: () => {},
     flushed: () => undefined,
   };
   const cancelled = new AbortController().signal;
