@@ -89,16 +89,21 @@ describe('inputs', () => {
     assert.equal((await direct.client.status()).runsActive, 0);
   });
 
-  it('that stop coming, as their client is killed, are forgotten', async () => {
-    const [before, { runsKept }] = [await kept(), await direct.client.status()];
-    const client = cluster.start(echo(2_000, MIB));
-    const port = Number(cluster.address.split(':').at(-1));
-    await eventually(() => isConnectedTo(client.child.pid!, port), 15_000, 'it to reach the coordinator');
-    await eventually(async () => (await kept()) > before + 8 * MIB, 15_000, 'some of its inputs to arrive');
-    client.child.kill('SIGKILL');
-    await client.ended;
-    await eventually(async () => (await kept()) === before, 5_000, 'what was sent to be forgotten');
-    const after = await direct.client.status();
-    assert.deepEqual([after.runsActive, after.runsKept], [0, runsKept]);
-  });
+  for (const [what, signal, code] of [
+    ['is killed', 'SIGKILL', null],
+    ['is interrupted', 'SIGINT', 130],
+  ] as const) {
+    it(`that stop coming, as their client ${what}, are forgotten`, async () => {
+      const [before, { runsKept }] = [await kept(), await direct.client.status()];
+      const client = cluster.start(echo(8_000, MIB));
+      const port = Number(cluster.address.split(':').at(-1));
+      await eventually(() => isConnectedTo(client.child.pid!, port), 15_000, 'it to reach the coordinator');
+      await eventually(async () => (await kept()) > before + 8 * MIB, 15_000, 'some of its inputs to arrive');
+      client.child.kill(signal);
+      assert.equal((await client.ended).code, code);
+      await eventually(async () => (await kept()) === before, 5_000, 'what was sent to be forgotten');
+      const after = await direct.client.status();
+      assert.deepEqual([after.runsActive, after.runsKept], [0, runsKept]);
+    });
+  }
 });

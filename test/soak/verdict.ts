@@ -34,7 +34,7 @@ export interface Verdict {
   readonly allowed: readonly string[];
 }
 
-/** What a person who cancels is promised is 2 s, of the median: a single run may take longer on a loaded machine. */
+/** Promised is a second. On a loaded machine the median gets two, and a single run more. */
 export const END_MS_MAX = 5_000;
 /** Until a node that is gone, or stands still, counts as lost. */
 const END_DISTURBED_MS_MAX = 15_000;

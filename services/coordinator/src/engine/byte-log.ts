@@ -119,8 +119,9 @@ export class ByteLog {
   spill(): void {
     if (this.#writing || this.#failed) return;
     const blocks = this.#blocks.filter(({ state }) => state === 'open');
+    if (blocks.length === 0) return;
     const file = this.#open();
-    if (blocks.length === 0 || file === undefined) return;
+    if (file === undefined) return;
     this.#writing = true;
     for (const block of blocks) block.state = 'writing';
     const position = blocks[0]!.position;

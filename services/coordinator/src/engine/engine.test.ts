@@ -173,10 +173,17 @@ describe('a node that is drained', () => {
     }
   });
 
-  it('is alive again when it comes back', () => {
-    new FakeNode(engine, 'a');
+  it('still drains when its link breaks and the same process comes back; started anew it serves', () => {
+    const node = new FakeNode(engine, 'a');
     engine.drain('a', false);
+    engine.lost('a', node.incarnation, 'a test');
     new FakeNode(engine, 'a');
+    assert.equal(stateOf('a'), 'drained');
+    engine.resume('a');
+    new FakeNode(engine, 'a');
+    assert.equal(stateOf('a'), 'alive');
+    engine.drain('a', false);
+    new FakeNode(engine, 'a', 1, 'another process');
     assert.equal(stateOf('a'), 'alive');
   });
 });

@@ -178,10 +178,13 @@ export class Engine {
   join(introduction: Introduction, port: NodePort): number {
     const incarnation = this.#nextIncarnation++;
     const { nodeId, machine, workloads } = introduction;
-    this.#fleet.find(nodeId)?.port.hangUp('the same node has connected anew');
+    const before = this.#fleet.find(nodeId);
+    before?.port.hangUp('the same node has connected anew');
     this.#fleet.add(introduction, incarnation, port);
     const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
     this.#post({ kind: 'nodeJoined', node: { ...offer, workloads: workloads.map(({ name }) => name) } });
+    // Whoever drained it meant the process, not the connection.
+    if (before?.drains === true && before.introduction.instance === introduction.instance) this.drain(nodeId, false);
     return incarnation;
   }
 
@@ -203,6 +206,7 @@ export class Engine {
   /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
   drain(nodeId: string, handBack: boolean): NodeRecord {
     const node = this.#fleet.connected(nodeId);
+    node.drains = true;
     if (node.state === 'alive') node.state = 'draining';
     this.#post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
     return node;
@@ -211,6 +215,7 @@ export class Engine {
   /** It gets work again. @throws RegattaError NO_SUCH_NODE */
   resume(nodeId: string): NodeRecord {
     const node = this.#fleet.connected(nodeId);
+    node.drains = false;
     node.state = 'alive';
     this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
@@ -275,6 +280,7 @@ export class Engine {
     if (run === undefined || node === undefined) return;
     if (effects.some((effect) => effect.kind === 'ignored')) {
       run.accounting.fenced++;
+      node.sentAt.delete(outcome.attemptId);
       return;
     }
     account(run, node, outcome, performance.now());
@@ -377,8 +383,9 @@ export class Engine {
     // A task may fail by itself in the very report that tells of its host's death: that death is not its cause.
     const lossFacts = loss !== undefined && outcome?.end.kind === 'lost' ? outcome.end.loss : undefined;
     if (loss !== undefined) run.accounting.lostAttempts++;
+    const failures = new Map(loss === undefined ? outcome?.failures.map((failure) => [failure.task, failure]) : []);
     for (let task = effect.from; task < effect.to && run.failures.length < limits.failuresPerRunMax; task++) {
-      const own = loss === undefined ? outcome?.failures.find((failure) => failure.task === task) : undefined;
+      const own = failures.get(task);
       run.noteFailure({
         task,
         attempt,

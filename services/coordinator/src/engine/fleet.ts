@@ -90,6 +90,8 @@ export interface NodeRecord {
   readonly incarnation: number;
   readonly port: NodePort;
   state: NodeState;
+  /** It was asked to drain, and not to resume since. */
+  drains: boolean;
   pulse: Pulse;
   lastSeenMs: number;
   /** When each attempt in flight was sent. */
@@ -131,7 +133,13 @@ export class Fleet {
 
   add(introduction: Introduction, incarnation: number, port: NodePort): void {
     const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0 };
-    const life = { state: 'alive' as const, pulse, lastSeenMs: Date.now(), sentAt: new Map<number, number>() };
+    const life = {
+      state: 'alive' as const,
+      drains: false,
+      pulse,
+      lastSeenMs: Date.now(),
+      sentAt: new Map<number, number>(),
+    };
     this.#records.set(introduction.nodeId, { introduction, incarnation, port, ...life });
     this.#forgetLost();
   }

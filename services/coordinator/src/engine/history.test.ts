@@ -84,6 +84,37 @@ describe('runs', () => {
   });
 });
 
+describe('what failures say of their causes', () => {
+  const fail = (run: RunRecord, characters: number): void =>
+    run.noteFailure({
+      task: 1,
+      attempt: 1,
+      node: 'n',
+      code: 'TASK_THREW',
+      message: 'm'.repeat(200),
+      stack: 's'.repeat(characters),
+      exit: undefined,
+      signal: '',
+      rssBytes: 0,
+      stderrTail: 'tail',
+    });
+
+  it('is cut short, that of the runs that ended longest ago first, once all of it is too much', () => {
+    const runs = ['a', 'b', 'c'].map((id) => begin(id));
+    for (const run of runs) fail(run, limits.causeCharactersMax / 2);
+    for (const run of runs) end(run);
+    assert.deepEqual(
+      runs.map(({ failures: [failure] }) => [failure!.message.length, failure!.stack === '', failure!.stderrTail]),
+      [
+        [limits.causeCharactersShort, true, ''],
+        [limits.causeCharactersShort, true, ''],
+        [200, false, 'tail'],
+      ],
+    );
+    assert.equal(runs[0]!.failures[0]!.code, 'TASK_THREW');
+  });
+});
+
 describe('results that take more memory than they may', () => {
   it('are moved to disk, those of the runs that ended longest ago first, down to half of what is allowed', async () => {
     const runs = ['a', 'b', 'c', 'd'].map((id) => end(begin(id)));

@@ -10,6 +10,7 @@ export class History {
   readonly #runs = new Map<string, RunRecord>();
   /** In the order of their ends. */
   readonly #ended = new Set<RunRecord>();
+  #causeCharacters = 0;
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf;
@@ -41,13 +42,24 @@ export class History {
 
   ended(run: RunRecord): void {
     this.#ended.add(run);
+    this.#causeCharacters += run.causeCharacters;
+    this.#shortenCauses();
     for (const oldest of this.#ended) {
       if (this.#ended.size <= limits.endedRunsMax) break;
       this.#ended.delete(oldest);
       this.#runs.delete(oldest.id);
+      this.#causeCharacters -= oldest.causeCharacters;
       oldest.results.drop();
     }
     this.makeRoom();
+  }
+
+  #shortenCauses(): void {
+    for (const run of this.#ended) {
+      if (this.#causeCharacters <= limits.causeCharactersMax) return;
+      this.#causeCharacters -= run.causeCharacters;
+      run.shortenCauses();
+    }
   }
 
   /** Moves results to disk, then drops them, until what is kept is within its limits. Those of runs that go on stay. */

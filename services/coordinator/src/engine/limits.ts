@@ -23,6 +23,9 @@ export const limits = {
   watchdogMs: 1_000,
   /** Failures of a run that are kept with their causes; all are counted. */
   failuresPerRunMax: 1_000,
+  /** Messages, stacks and stderr of failures over all ended runs: beyond it those of the oldest are cut to so much. */
+  causeCharactersMax: 67_108_864,
+  causeCharactersShort: 100,
   /** Failures of each run that a list of runs tells. */
   failuresListedMax: 20,
   /** Failures that came after a task's result, likewise. */
@@ -76,7 +79,12 @@ export const limitViews = (noProgressMs: number): LimitView[] =>
       'failures of a run kept with their causes; all are counted',
     ],
     ['keptMemoryBytesMax', limits.keptMemoryBytesMax, 'bytes', 'results and inputs in memory; the rest goes to disk'],
-    ['keptDiskBytesMax', limits.keptDiskBytesMax, 'bytes', 'results and inputs on disk; the oldest results go first'],
+    [
+      'keptDiskBytesMax',
+      limits.keptDiskBytesMax,
+      'bytes',
+      'results and inputs on disk; beyond it those of ended runs go, the oldest first',
+    ],
     ['resultBytesPerRunMax', limits.resultBytesPerRunMax, 'bytes', 'results of one run; one with more is stopped'],
     ['inputBytesMax', limits.inputBytesMax, 'bytes', 'the input of one task'],
     ['inputBytesPerRunMax', limits.inputBytesPerRunMax, 'bytes', 'all inputs of a run'],

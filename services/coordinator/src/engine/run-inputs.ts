@@ -7,6 +7,8 @@ import { packCount, slicePack, unpack } from '@regatta/workloads';
 import { ByteLog, type Shelf } from './byte-log.ts';
 import { limits } from './limits.ts';
 
+const NOTHING = new Uint8Array(0);
+
 interface Part {
   readonly from: number;
   readonly position: number;
@@ -18,6 +20,7 @@ export class RunInputs {
   readonly #parts: Part[] = [];
   #tasks = 0;
   #failure: Error | undefined;
+  #dropped = false;
   /** The part that was read last: chunks are mostly handed out in order. */
   #read: { readonly part: Part; readonly pack: Uint8Array } | undefined;
 
@@ -63,14 +66,16 @@ export class RunInputs {
     this.#tasks += count;
   }
 
-  /** A pack of the inputs of [from, to), which lies within one part. */
+  /** A pack of the inputs of [from, to), which lies within one part; empty once they are dropped. */
   slice(from: number, to: number): Uint8Array {
+    if (this.#dropped) return NOTHING;
     const part = this.#partOf(from);
     if (this.#read?.part !== part) this.#read = { part, pack: this.#log.read(part.position, part.bytes) };
     return slicePack(this.#read.pack, from - part.from, to - part.from);
   }
 
   drop(): void {
+    this.#dropped = true;
     this.#read = undefined;
     this.#log.close();
   }

@@ -113,6 +113,7 @@ export class RunRecord {
   endedAt = 0;
   readonly #began = performance.now();
   #wallMs: number | undefined;
+  #causeCharacters = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(id: string, request: RunRequest, now: number, results: ResultStore, inputs?: RunInputs) {
@@ -143,7 +144,24 @@ export class RunRecord {
   }
 
   noteFailure(failure: TaskFailure): void {
-    if (this.failures.length < limits.failuresPerRunMax) this.failures.push(failure);
+    if (this.failures.length >= limits.failuresPerRunMax) return;
+    this.failures.push(failure);
+    this.#causeCharacters += failure.message.length + failure.stack.length + failure.stderrTail.length;
+  }
+
+  /** Of what its failures say of their causes. */
+  get causeCharacters(): number {
+    return this.#causeCharacters;
+  }
+
+  /** Keeps codes and short messages: history is long. */
+  shortenCauses(): void {
+    for (const [i, failure] of this.failures.entries()) {
+      // A copy: a slice would keep the whole text.
+      const message = Buffer.from(failure.message.slice(0, limits.causeCharactersShort)).toString();
+      this.failures[i] = { ...failure, message, stack: '', stderrTail: '' };
+    }
+    this.#causeCharacters = 0;
   }
 
   noteLate(failure: LateFailure): void {

@@ -143,9 +143,7 @@ export class Executor {
   }
 
   close(runId: string): void {
-    for (const held of this.#queue.filter(({ assignment }) => assignment.runId === runId)) {
-      this.#end(held, { kind: 'stopped' });
-    }
+    this.#letGo(({ assignment }) => assignment.runId === runId);
     this.#runs.delete(runId);
     this.#pool.closeRun(runId);
   }
@@ -164,11 +162,15 @@ export class Executor {
 
   /** Lets go of what no host has begun; with `all` of what is at work too. Each is answered as stopped. */
   handBack(all: boolean): void {
-    const waiting = this.#queue;
-    // First of all: ending one lets those behind it begin.
-    this.#queue = [];
-    for (const held of waiting) this.#end(held, { kind: 'stopped' });
+    this.#letGo(() => true);
     if (all) for (const attemptId of [...this.#held.keys()]) this.cancel(attemptId);
+  }
+
+  /** Ends what waits. It leaves the queue first: ending one lets those behind it begin. */
+  #letGo(which: (held: Held) => boolean): void {
+    const going = this.#queue.filter(which);
+    this.#queue = this.#queue.filter((held) => !which(held));
+    for (const held of going) this.#end(held, { kind: 'stopped' });
   }
 
   shutDown(): void {

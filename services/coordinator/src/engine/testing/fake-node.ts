@@ -30,12 +30,13 @@ export class FakeNode implements NodePort {
   hungUp = '';
   readonly #engine: Engine;
 
-  constructor(engine: Engine, id: string, cores = 1) {
+  /** @param instance its process: one that connects anew has the same */
+  constructor(engine: Engine, id: string, cores = 1, instance = id) {
     this.id = id;
     this.#engine = engine;
     const machine = { id, hostname: id, osCores: cores, quotaCores: cores, quotaLimited: false, memoryBytes: 0, cores };
     const workloads = [{ name: 'noop', kind: 'cpu' as const, summary: '', parameters: [] }];
-    const made = { runtime: '', version: '', pid: 1, instance: id, address: '', limits: [] };
+    const made = { runtime: '', version: '', pid: 1, instance, address: '', limits: [] };
     this.incarnation = engine.join({ nodeId: id, machine, workloads, ...made }, this);
   }
 
