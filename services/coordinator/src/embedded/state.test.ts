@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -45,6 +45,13 @@ describe('the state directory', () => {
     const message = /^cannot use .*below for state \(ENOTDIR: not a directory\); set REGATTA_STATE_DIR to another$/;
     assert.throws(() => state.makeStateDirectory(), { code: 'NO_STATE_DIR', message });
     assert.throws(() => state.writeState(sample()), { code: 'NO_STATE_DIR' });
+  });
+});
+
+describe('a state directory under /proc', { skip: !existsSync('/proc/self') }, () => {
+  it('is refused, not tried for ever', () => {
+    process.env.REGATTA_STATE_DIR = '/proc/regatta/state';
+    assert.throws(() => state.makeStateDirectory(), { code: 'NO_STATE_DIR' });
   });
 });
 

@@ -1,7 +1,7 @@
 /** What `up` leaves behind for later commands to find: one small file in the state directory. */
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { messageOf, RegattaError } from '@regatta/kernel';
 
 export interface ClusterState {
@@ -40,7 +40,7 @@ export function readState(): ClusterState | undefined {
 export function makeStateDirectory(part = ''): string {
   const directory = join(stateDirectory(), part);
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     accessSync(directory, constants.W_OK);
   } catch (thrown) {
     const why = messageOf(thrown).split(',')[0];
@@ -50,6 +50,18 @@ export function makeStateDirectory(part = ''): string {
     );
   }
   return directory;
+}
+
+/** With the folders above it. Node's own way of doing that never ends where one cannot be made, as under /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    // Somebody else may have been quicker.
+    if (!existsSync(path)) throw thrown;
+  }
 }
 
 /** @throws RegattaError NO_STATE_DIR */
