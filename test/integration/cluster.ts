@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 const CLI_MAIN = fileURLToPath(new URL('../../services/coordinator/src/main.ts', import.meta.url));
 const AGENT_MAIN = fileURLToPath(new URL('../../services/node-agent/src/main.ts', import.meta.url));
-const CLI_MS_MAX = 30_000;
+const CLI_MS_MAX = 60_000;
 const START_MS_MAX = 20_000;
 const POLL_MS = 20;
 

@@ -45,6 +45,7 @@ export async function startServer(
       log.fatal(thrown, 'the engine met a state that cannot be; this is a bug, and the coordinator ends');
       process.exit(EXIT_BROKEN);
     },
+    onUnkept: (run, reason) => log.error({ run }, `${run} is stopped: ${reason}`),
     onStuck: ({ runId, ms, reasons }) =>
       log.warn(
         { run: runId, reasons },

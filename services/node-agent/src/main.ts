@@ -48,7 +48,7 @@ function throttledMs(): number {
 
 const hostLimits = {
   tasksMax: config.hostTasks,
-  memoryBytesMax: config.hostMemoryBytes ?? Math.max(HOST_MEMORY_LEAST, (0.75 * machine.memoryBytes) / machine.cores),
+  memoryBytesMax: config.hostMemoryBytes ?? Math.max(HOST_MEMORY_LEAST, (0.75 * machine.memoryBytes) / found.cores),
 };
 const executor = new Executor({
   cores: machine.cores,

@@ -1,4 +1,5 @@
 /** Submits a run and follows it to its end, stopping it when the person wants that. */
+import { RegattaError } from '@regatta/kernel';
 import type { Client } from './client.ts';
 import { startProgress } from './render/progress.ts';
 import type { PlannedRun } from './run-options.ts';
@@ -28,6 +29,12 @@ export async function watchToEnd(client: Client, runId: string, title: string): 
       last = run;
       progress.update(run.succeeded + run.failed + run.cancelled, run.spec.tasks);
     }
+  } catch (thrown) {
+    if (last === undefined || !(thrown instanceof RegattaError && thrown.code === 'UNREACHABLE')) throw thrown;
+    throw new RegattaError(
+      'UNREACHABLE',
+      `the coordinator went away while ${runId} was ${last.state}: ${thrown.message}`,
+    );
   } finally {
     progress.finish();
   }

@@ -310,7 +310,10 @@ describe('where the disk is full', () => {
     const checked = new Checked(shelf);
     for (let i = 0; i < 100; i++) checked.append(10_000);
     tell!(full, 0);
-    assert.deepEqual(failures, [full]);
+    assert.deepEqual(
+      failures.map(({ message }) => message),
+      [`${full.message} (in ${directory})`],
+    );
     checked.readAll();
     assert.deepEqual([shelf.memoryBytes, shelf.diskBytes], [1_000_000, 0]);
   });

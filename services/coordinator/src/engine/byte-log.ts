@@ -8,7 +8,7 @@
  * - B3: a write that fails loses nothing that is in memory, and is told once.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, readSync, unlinkSync, writev, writevSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writev, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '@regatta/kernel';
 
@@ -53,6 +53,7 @@ export class ByteLog {
   #blocks: Block[] = [];
   #size = 0;
   #inMemory = 0;
+  #writtenEnd = 0;
   #file: number | undefined;
   #writing = false;
   #failed = false;
@@ -67,6 +68,11 @@ export class ByteLog {
   /** Bytes appended. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Nothing more of it can be written: what is in memory stays there. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
   get bytesInMemory(): number {
@@ -131,7 +137,7 @@ export class ByteLog {
       if (this.#closed) return closeSync(file);
       const whole = blocks.reduce((sum, { used }) => sum + used, 0);
       if (error === null && written === whole) return this.#written(blocks);
-      this.#fail(error ?? new Error(`only ${written} of ${whole} bytes were written`));
+      this.#fail(error ?? new Error(`no room: only ${written} of ${whole} bytes could be written`));
     });
   }
 
@@ -180,6 +186,7 @@ export class ByteLog {
   #written(blocks: readonly Block[]): void {
     const bytes = blocks.reduce((sum, { used }) => sum + used, 0);
     const written = new Set(blocks);
+    for (const { position, used } of blocks) this.#writtenEnd = Math.max(this.#writtenEnd, position + used);
     this.#blocks = this.#blocks.filter((block) => !written.has(block));
     this.#count(-bytes, bytes);
   }
@@ -200,7 +207,18 @@ export class ByteLog {
   #fail(error: Error): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#onFailed(error);
+    this.#giveBackRoom();
+    this.#onFailed(new Error(`${error.message} (in ${this.#shelf.directory})`));
+  }
+
+  /** What was written in part is of no use, and others may need the room. */
+  #giveBackRoom(): void {
+    if (this.#file === undefined) return;
+    try {
+      ftruncateSync(this.#file, this.#writtenEnd);
+    } catch {
+      // Then it stays until the log is closed.
+    }
   }
 
   #count(memory: number, disk: number): void {

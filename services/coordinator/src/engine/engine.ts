@@ -51,6 +51,8 @@ export interface EngineOptions {
   readonly onBroken: (thrown: unknown) => void;
   /** Called for a run that gets nowhere. */
   readonly onStuck: (stuck: Stuck) => void;
+  /** Called for a run that is stopped because its results cannot be kept. */
+  readonly onUnkept?: (runId: string, reason: string) => void;
 }
 
 export class Engine {
@@ -67,9 +69,11 @@ export class Engine {
   #nextIncarnation = Date.now();
   #runSerial = 0;
   readonly #onBroken: (thrown: unknown) => void;
+  readonly #onUnkept: (runId: string, reason: string) => void;
   readonly #watchdog: Watchdog;
 
-  constructor({ spillDirectory, noProgressMs, onBroken, onStuck }: EngineOptions) {
+  constructor({ spillDirectory, noProgressMs, onBroken, onStuck, onUnkept }: EngineOptions) {
+    this.#onUnkept = onUnkept ?? (() => {});
     this.noProgressMs = noProgressMs;
     this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
@@ -420,7 +424,9 @@ export class Engine {
   /** Posted, not done at once: it is found out in the middle of a step. */
   #stopUnkept(runId: string, reason: string): void {
     queueMicrotask(() => {
-      if (this.#history.find(runId)?.ended === false) this.#post({ kind: 'runStopped', runId, reason });
+      if (this.#history.find(runId)?.ended !== false) return;
+      this.#onUnkept(runId, reason);
+      this.#post({ kind: 'runStopped', runId, reason });
     });
   }
 

@@ -58,7 +58,7 @@ async function written(run: RunRecord): Promise<void> {
 }
 
 async function onDisk(run: RunRecord): Promise<RunRecord> {
-  run.results.spill();
+  run.results.spillOrDrop();
   await written(run);
   return run;
 }

@@ -81,7 +81,7 @@ export class History {
     for (const run of this.#ended) {
       if (left <= 0) return;
       left -= run.results.bytesInMemory;
-      run.results.spill();
+      run.results.spillOrDrop();
     }
   }
 }

@@ -61,9 +61,11 @@ export class ResultStore {
     return { part: { from, to, results: this.#log.read(start, bytes) }, next: start + bytes };
   }
 
-  /** Begins to move them to disk. */
-  spill(): void {
+  /** Begins to move them to disk; drops them where that cannot be. */
+  spillOrDrop(): void {
+    if (this.#dropped) return;
     this.#log.spill();
+    if (this.#log.failed) this.drop();
   }
 
   drop(): void {

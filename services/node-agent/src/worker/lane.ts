@@ -31,6 +31,15 @@ export interface LaneWork {
 
 /** Works through the chunk and emits news; the last has an `end`. Never rejects because of a task. */
 export async function workThrough(work: LaneWork, thread: Thread): Promise<void> {
+  thread.enter();
+  try {
+    await workThroughTasks(work, thread);
+  } finally {
+    thread.leave();
+  }
+}
+
+async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
   const { run, chunk, cancelled, outlet } = work;
   const journal = new Journal(work, thread);
   const inputs = chunk.inputs.byteLength > 0 ? unpack(chunk.inputs) : undefined;
@@ -351,7 +360,9 @@ class Journal {
   }
 
   #failure(task: number, code: string, thrown: unknown): HostFailure {
-    const failure = { task, code, message: shortMessage(thrown), stack: shortStack(thrown) };
+    // Of failures that we made ourselves the stack is ours, and tells the author of the task nothing.
+    const stack = OUR_OWN.has(code) ? '' : shortStack(thrown);
+    const failure = { task, code, message: shortMessage(thrown), stack };
     this.#failureCharacters += failure.message.length + failure.stack.length;
     return failure;
   }
@@ -363,6 +374,8 @@ class Journal {
     if (this.#alone) this.#cpuUs.pop();
   }
 }
+
+const OUR_OWN: ReadonlySet<string> = new Set(['TASK_TIMED_OUT', 'RESULT_TOO_LARGE', 'INPUT_UNREADABLE']);
 
 const shortMessage = (thrown: unknown): string => messageOf(thrown).slice(0, limits.messageCharactersMax);
 const shortStack = (thrown: unknown): string =>

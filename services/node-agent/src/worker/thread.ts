@@ -15,6 +15,8 @@ export class Thread {
   #readAt = Number.NEGATIVE_INFINITY;
   #readUs = 0;
   #reportedUs: number;
+  /** At work now. */
+  #lanes = 0;
 
   constructor(stall?: Stall) {
     this.stall = stall;
@@ -32,6 +34,15 @@ export class Thread {
     this.#readAt = now;
     this.#readUs = user + system;
     return this.#readUs;
+  }
+
+  /** A lane begins: what the thread did while no lane was at work is nobody's. */
+  enter(): void {
+    if (this.#lanes++ === 0) this.#reportedUs = this.readCpuUs(performance.now());
+  }
+
+  leave(): void {
+    this.#lanes--;
   }
 
   /** CPU time up to `cpuUs` that no news has told of yet. */

@@ -39,8 +39,8 @@ async function run(name: string, options: Options, interrupted: AbortSignal): Pr
   if (options.out !== undefined) checkWritable(options.out);
   return withAnyCluster(options, async (client) => {
     const view = await submitAndFollow(client, planned, name, interrupted);
-    const parts = await collect(client, view.runId);
     // Of a run that was stopped there is no whole to combine.
+    const parts = view.state === 'cancelled' ? [] : await collect(client, view.runId);
     const value = view.state === 'cancelled' ? null : planned.workload.combine(valuesOf(parts), planned.params);
     if (view.state !== 'cancelled' && options.out !== undefined) writeResultFile(planned, parts, options.out);
     if (options.json) printJson(runObject(view, { value }));
