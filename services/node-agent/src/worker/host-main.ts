@@ -46,7 +46,7 @@ const send = (message: FromHost): void => {
   if (process.connected) process.send!(message);
 };
 
-/** What a pipe surely takes at once. */
+/** What a pipe takes at once, but for right behind something large. */
 const AT_ONCE_BYTES = 16_384;
 let onTheirWay: Promise<void>[] = [];
 let gathered: HostNews[] = [];
@@ -78,7 +78,9 @@ function sendGathered(): void {
   }
   const message = { kind: 'news', news, rssBytes: rss.bytes, stallMs: stall.take() } as const;
   const bytes = news.reduce((sum, { results }) => sum + results.byteLength, 0);
-  if (bytes <= AT_ONCE_BYTES || !process.connected) return send(message);
+  // What goes on may block this thread next, so it waits for its word to be out; an end waits for nothing.
+  const ends = news.every(({ end }) => end.kind !== 'open');
+  if ((ends && bytes <= AT_ONCE_BYTES) || !process.connected) return send(message);
   const sent = new Promise<void>((resolve) => process.send!(message, () => resolve()));
   onTheirWay.push(sent);
   void sent.then(() => {

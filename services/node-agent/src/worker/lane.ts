@@ -57,13 +57,20 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
       journal.send('open');
       yieldedAt = performance.now();
     }
-    for (let sending = outlet.flushed(); sending !== undefined; sending = outlet.flushed()) {
-      await sending;
-      yieldedAt = performance.now();
+    if (outlet.flushed() !== undefined) yieldedAt = await allSent(outlet);
+    // Who spoke last is who holds the thread: so no other lane speaks until the task has given it back. And the word
+    // must be out before the task blocks it: right behind large results even a short one may have to wait.
+    const leaveFloor = run.taskTimeoutMs > 0 ? await thread.takeFloor() : undefined;
+    if (leaveFloor !== undefined && !cancelled.aborted) {
+      journal.send('open');
+      yieldedAt = await allSent(outlet);
     }
-    // With nothing in between: who spoke last is who holds the thread.
-    if (run.taskTimeoutMs > 0) journal.send('open');
+    if (cancelled.aborted) {
+      leaveFloor?.();
+      return journal.send('stopped');
+    }
     const awaited = runTask(work, task, inputs?.[task - chunk.from], journal);
+    leaveFloor?.();
     if (awaited !== undefined) {
       await awaited;
       yieldedAt = performance.now();
@@ -74,6 +81,12 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
   thread.stall?.sawBlock(performance.now() - yieldedAt);
   await lateFailures();
   journal.send('completed');
+}
+
+/** Waits until all news is on its way. @returns the time then */
+async function allSent(outlet: Outlet): Promise<number> {
+  for (let sending = outlet.flushed(); sending !== undefined; sending = outlet.flushed()) await sending;
+  return performance.now();
 }
 
 /** What the tasks left to fail at once has failed when this resolves. */

@@ -15,6 +15,7 @@ export class Thread {
   #readAt = Number.NEGATIVE_INFINITY;
   #readUs = 0;
   #reportedUs: number;
+  #floor = Promise.resolve();
   /** At work now. */
   #lanes = 0;
 
@@ -34,6 +35,15 @@ export class Thread {
     this.#readAt = now;
     this.#readUs = user + system;
     return this.#readUs;
+  }
+
+  /** One lane at a time has the floor: it says what it begins, and begins it. @returns what gives it up */
+  async takeFloor(): Promise<() => void> {
+    const before = this.#floor;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#floor = promise;
+    await before;
+    return resolve;
   }
 
   /** A lane begins: what the thread did while no lane was at work is nobody's. */
