@@ -14,14 +14,12 @@ import { RegattaError } from '@regatta/kernel';
 import type { ControlServiceClient, SubmitRunWithInputsRequest } from '@regatta/proto/control';
 import { ControlClient } from '@regatta/proto/services';
 import type { RunState } from '@regatta/scheduler';
+import { packCount } from '@regatta/workloads';
 import { limits } from '../engine/limits.ts';
 import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
 import { packInputs } from './inputs.ts';
+import { limits as cliLimits } from './limits.ts';
 import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
-
-const ANSWER_MS_MAX = 5_000;
-const MESSAGE_BYTES_MAX = 67_108_864;
-const KEEPALIVE_MS = 10_000;
 
 export class Client {
   readonly address: string;
@@ -33,11 +31,11 @@ export class Client {
     // Errors are told by us, in one line.
     setLogVerbosity(logVerbosity.NONE);
     this.#stub = new ControlClient(address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_receive_message_length': limits.messageBytesMax,
       'grpc-node.flow_control_window': limits.windowBytes,
       // Whoever watches a coordinator that is cut off must not wait for ever.
-      'grpc.keepalive_time_ms': KEEPALIVE_MS,
-      'grpc.keepalive_timeout_ms': ANSWER_MS_MAX,
+      'grpc.keepalive_time_ms': limits.keepaliveMs,
+      'grpc.keepalive_timeout_ms': cliLimits.answerMsMax,
     });
   }
 
@@ -48,9 +46,15 @@ export class Client {
   /**
    * A run whose tasks have inputs: read as fast as the coordinator takes them, never all at once.
    * Aborted before the last of its inputs is sent, it is no run: the coordinator forgets what it has of it.
+   * @param onSent told how many inputs the connection has taken so far
    * @throws RegattaError INPUT_TOO_LARGE that names the task, REFUSED, UNREACHABLE; the signal's reason
    */
-  submitWithInputs(spec: RunSpec, inputs: Iterable<unknown>, abort?: AbortSignal): Promise<string> {
+  submitWithInputs(
+    spec: RunSpec,
+    inputs: Iterable<unknown>,
+    abort?: AbortSignal,
+    onSent: (inputs: number) => void = () => {},
+  ): Promise<string> {
     return new Promise((resolve, reject) => {
       const call = this.#stub.submitRunWithInputs((error, response) => {
         if (error === null) resolve(response.runId);
@@ -65,7 +69,7 @@ export class Client {
       const onAbort = (): void => fail(abort?.reason);
       abort?.addEventListener('abort', onAbort, { once: true });
       if (abort?.aborted) return onAbort();
-      const sent = sendInputs(call, spec, inputs).catch(fail);
+      const sent = sendInputs(call, spec, inputs, onSent).catch(fail);
       void sent.finally(() => abort?.removeEventListener('abort', onAbort));
     });
   }
@@ -128,7 +132,7 @@ export class Client {
   #unary<M extends UnaryMethod>(method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
     return new Promise((resolve, reject) => {
       const call = this.#stub[method].bind(this.#stub) as unknown as UnaryCall<M>;
-      call(request, new Metadata(), { deadline: Date.now() + ANSWER_MS_MAX }, (error, response) => {
+      call(request, new Metadata(), { deadline: Date.now() + cliLimits.answerMsMax }, (error, response) => {
         if (error === null) resolve(response);
         else reject(explainError(error, this.address));
       });
@@ -150,15 +154,19 @@ async function sendInputs(
   call: ClientWritableStream<SubmitRunWithInputsRequest>,
   spec: RunSpec,
   inputs: Iterable<unknown>,
+  onSent: (inputs: number) => void,
 ): Promise<void> {
   const closed = once(call, 'close');
   const send = async (frame: SubmitRunWithInputsRequest['frame']): Promise<void> => {
     if (!call.write({ frame })) await Promise.race([once(call, 'drain'), closed]);
   };
   await send({ $case: 'spec', value: wireSpecOf(spec) });
+  let sent = 0;
   for (const value of packInputs(inputs)) {
     if (call.destroyed) return;
     await send({ $case: 'inputs', value });
+    sent += packCount(value);
+    onSent(sent);
   }
   call.end();
 }
@@ -198,7 +206,7 @@ function explainError(error: ServiceError, address: string): RegattaError {
         `no coordinator answers at ${address} (${firstLine(error.details)}); ${mend}`,
       );
     case status.DEADLINE_EXCEEDED:
-      return new RegattaError('UNREACHABLE', `${address} did not answer in ${ANSWER_MS_MAX} ms; ${mend}`);
+      return new RegattaError('UNREACHABLE', `${address} did not answer in ${cliLimits.answerMsMax} ms; ${mend}`);
     case status.UNIMPLEMENTED:
       return new RegattaError('UNREACHABLE', `${address} is a gRPC server but no Regatta coordinator; ${mend}`);
     default:

@@ -59,6 +59,7 @@ function specOf(spec: WireRunSpec | undefined): RunSpec {
   return {
     ...spec,
     policy: spec.policy as PolicyName,
+    transport: spec.transport as RunSpec['transport'],
     kind: spec.kind === 2 ? 'io' : 'cpu',
     shape: shapeOf(spec.shape),
   };

@@ -1,5 +1,6 @@
 /** How commands end: exit codes, and what is said to whom. */
 import { RegattaError } from '@regatta/kernel';
+import { limits } from './limits.ts';
 
 export const exitCode = {
   succeeded: 0,
@@ -25,9 +26,6 @@ export function reportError(thrown: unknown): number {
   return exitCode.taskFailed;
 }
 
-/** Signals this close together are one. */
-const ECHO_MS = 300;
-
 /** Thrown out of what was going on when the person wants it to end. */
 export class Interrupted extends Error {
   override name = 'Interrupted';
@@ -48,7 +46,7 @@ export function interruption(onSecond: () => void): AbortSignal {
         return;
       }
       // One Ctrl-C may come twice: from the terminal, and passed on by whoever started this process.
-      if (performance.now() - firstAt > ECHO_MS) onSecond();
+      if (performance.now() - firstAt > limits.signalEchoMs) onSecond();
     });
   }
   return interrupted.signal;

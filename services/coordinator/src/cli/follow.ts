@@ -1,6 +1,7 @@
 /** Submits a run and follows it to its end, stopping it when the person wants that. */
 import { RegattaError } from '@regatta/kernel';
 import type { Client } from './client.ts';
+import { limits } from './limits.ts';
 import { startProgress } from './render/progress.ts';
 import type { PlannedRun } from './run-options.ts';
 import { hasEnded, type RunView } from './views.ts';
@@ -41,12 +42,32 @@ export async function watchToEnd(client: Client, runId: string, title: string): 
   return last !== undefined && hasEnded(last) ? last : client.run(runId);
 }
 
-/** Submits it as its workload wants: with inputs where tasks have them. */
-export function submit(client: Client, planned: PlannedRun, interrupted?: AbortSignal): Promise<string> {
+/** Submits it as its workload wants: with inputs where tasks have them. @param onSent told how many inputs have gone */
+export function submit(
+  client: Client,
+  planned: PlannedRun,
+  interrupted?: AbortSignal,
+  onSent?: (inputs: number) => void,
+): Promise<string> {
   const { workload, params, spec } = planned;
   // Not cut short where it is one call: a run whose id is not known could not be cancelled.
   if (workload.inputs === undefined) return client.submit(spec);
-  return client.submitWithInputs(spec, workload.inputs(params), interrupted);
+  return client.submitWithInputs(spec, workload.inputs(params), interrupted, onSent);
+}
+
+/** Likewise, with progress on stderr where inputs take long to send. */
+async function submitInSight(
+  client: Client,
+  planned: PlannedRun,
+  title: string,
+  interrupted: AbortSignal,
+): Promise<string> {
+  const progress = startProgress(`${title}, sending inputs`, limits.uploadQuietMs);
+  try {
+    return await submit(client, planned, interrupted, (sent) => progress.update(sent, planned.spec.tasks));
+  } finally {
+    progress.finish();
+  }
 }
 
 export async function submitAndFollow(
@@ -55,6 +76,6 @@ export async function submitAndFollow(
   title: string,
   interrupted: AbortSignal,
 ): Promise<RunView> {
-  const runId = await submit(client, planned, interrupted);
+  const runId = await submitInSight(client, planned, title, interrupted);
   return follow(client, runId, title, interrupted);
 }

@@ -3,15 +3,16 @@ import { RegattaError } from '@regatta/kernel';
 import { limits as schedulerLimits } from '@regatta/scheduler';
 import { Packer } from '@regatta/workloads';
 import { limits } from '../engine/limits.ts';
+import { limits as cliLimits } from './limits.ts';
 
-const PART_BYTES = 1_048_576;
 /** Of each input in a pack, beside its own. */
 const ENTRY_BYTES = 4;
 
 /** @throws RegattaError INPUT_TOO_LARGE, INPUT_NOT_CLONEABLE that name the task */
 export function* packInputs(inputs: Iterable<unknown>): Iterable<Buffer> {
-  const packer = new Packer(PART_BYTES + 4096);
-  const fits = (more: number): boolean => packer.bytes + more + ENTRY_BYTES * (packer.count + 2) <= PART_BYTES;
+  const packer = new Packer(cliLimits.uploadPartBytes + 4096);
+  const fits = (more: number): boolean =>
+    packer.bytes + more + ENTRY_BYTES * (packer.count + 2) <= cliLimits.uploadPartBytes;
   let task = 0;
   for (const input of inputs) {
     const bytes = add(packer, input, task);

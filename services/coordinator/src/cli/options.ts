@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { messageOf } from '@regatta/kernel';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { limits } from '../engine/limits.ts';
 
 /** A whole number within bounds; digits may be grouped with underscores. */
 export const wholeNumber =
@@ -13,13 +14,12 @@ export const wholeNumber =
   };
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const DURATION_MS_MAX = 2 ** 31 - 1;
 
 /** "500ms", "5s", "1.5m", "2h"; a bare number is seconds. @returns ms */
 export function duration(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   const ms = Number(number) * UNITS_MS[unit ?? 's']!;
-  if (ms > 0 && ms <= DURATION_MS_MAX) return ms;
+  if (ms > 0 && ms <= limits.durationMsMax) return ms;
   throw new InvalidArgumentError('Give a time such as 500ms, 5s, 2m or 1h, up to 24 days.');
 }
 

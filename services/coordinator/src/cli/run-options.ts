@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly policy: PolicyName;
   readonly chunk?: number;
   readonly retries: number;
+  readonly transport?: RunSpec['transport'];
   /** Of a task, in ms. */
   readonly timeout?: number;
   /** Of the run, in ms. */
@@ -40,6 +41,12 @@ export function addRunOptions(command: Command): Command {
       'times that a failed task is tried again',
       wholeNumber(0, schedulerLimits.retriesPerTaskMax),
       0,
+    )
+    .addOption(
+      new Option('--transport <name>', 'how chunks reach nodes; default: nats for I/O where there is one').choices([
+        'grpc',
+        'nats',
+      ]),
     )
     .option('--timeout <time>', 'for one task: 500ms, 5s, 2m; a bare number is seconds', duration)
     .option('--deadline <time>', 'for the whole run, likewise', duration)
@@ -77,6 +84,7 @@ export function planRun(name: string, options: RunOptions): PlannedRun {
     retries: options.retries,
     taskTimeoutMs: options.timeout ?? 0,
     deadlineMs: options.deadline ?? 0,
+    transport: options.transport ?? '',
   };
   // The coordinator says the same, but only once there is one.
   admit(spec);

@@ -1,7 +1,7 @@
 /** What the CLI shows of the coordinator's answers. Times in ms unless the name says otherwise. */
+import type { LimitView } from '@regatta/kernel';
 import type { RunState, Shape } from '@regatta/scheduler';
 import type { NodeState } from '../engine/fleet.ts';
-import type { LimitView } from '../engine/limits.ts';
 import type { RunRequest } from '../engine/run-record.ts';
 
 /** A run as asked for. Zeros in its shape mean as many as fit. */

@@ -13,8 +13,8 @@ import type { Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunCounts, RunState } from '@regatta/scheduler';
 import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
-import { limitViews } from '../engine/limits.ts';
 import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';
+import { coordinatorLimitViews } from './limit-views.ts';
 import type { UploadFrame } from './upload.ts';
 
 const STATES = {
@@ -44,6 +44,7 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
     retries: spec?.retries ?? 0,
     taskTimeoutMs: spec?.taskTimeoutMs ?? 0,
     deadlineMs: spec?.deadlineMs ?? 0,
+    transport: (spec?.transport ?? '') as RunRequest['transport'],
   };
 }
 
@@ -109,7 +110,7 @@ export function coordinatorStatusOf(engine: Engine, version: string): GetStatusR
     steps: stepClock.steps,
     stepMeanUs: stepClock.meanUs,
     stepMaxUs: stepClock.longestUs,
-    limits: limitViews(engine.noProgressMs),
+    limits: coordinatorLimitViews(engine.noProgressMs),
   };
 }
 

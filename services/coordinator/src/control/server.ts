@@ -33,8 +33,6 @@ import {
 } from './codec.ts';
 import { type UploadFrame, Uploads } from './upload.ts';
 
-const LIST_RUNS_MAX = 1_000;
-
 export function controlService(engine: Engine, version: string, log: Logger): ControlServiceServer {
   const uploads = new Uploads(engine);
   const unary =
@@ -57,7 +55,7 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
     };
   const view = (node: NodeRecord) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId));
   const describe = (run: RunRecord, failuresMax: number) => statusOf(run, engine.counts(run), failuresMax);
-  const { failuresPerRunMax, failuresListedMax } = limits;
+  const { failuresPerRunMax, failuresListedMax, runsListedMax } = limits;
   return {
     submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
     submitRunWithInputs: (stream, callback) => {
@@ -75,7 +73,7 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
     listRuns: unary(({ limit }) => ({
       runs: engine
         .runs()
-        .slice(0, Math.min(limit || LIST_RUNS_MAX, LIST_RUNS_MAX))
+        .slice(0, Math.min(limit || runsListedMax, runsListedMax))
         .map((run) => describe(run, failuresListedMax)),
     })),
     watchRun: streaming((call) => watch(call, engine)),

@@ -1,10 +1,12 @@
 /** up, down, status, serve: the cluster on this machine. */
 import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
-import { AGENTS_DEFAULT, down, findCluster, up } from '../../embedded/cluster.ts';
+import { AGENTS_DEFAULT, down, findCluster, hasLostNats, up } from '../../embedded/cluster.ts';
 import { readState, stateDirectory } from '../../embedded/state.ts';
 import { limits } from '../../engine/limits.ts';
+import { type NatsFlags, resolveNats } from '../../nats-options.ts';
 import { exitCode } from '../exit.ts';
+import { limits as cliLimits } from '../limits.ts';
 import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { verboseObject, verboseText } from '../render/status.ts';
@@ -12,9 +14,8 @@ import { type ClusterOptions, withCluster } from '../session.ts';
 import type { NodeView } from '../views.ts';
 import { nodesTable } from './nodes.ts';
 
-const AGENTS_MAX = 64;
-const DAY_MS = 86_400_000;
 const LISTEN_DEFAULT = '127.0.0.1:7420';
+const MAY_START_A_CLUSTER: ReadonlySet<string> = new Set(['up', 'demo', 'run', 'race']);
 
 const listenOption = (): Option =>
   new Option('--listen <host:port>', 'where the coordinator listens; port 0 for any free one')
@@ -26,13 +27,27 @@ export function addClusterCommands(program: Command, version: string, interrupte
   addDown(program);
   addStatus(program);
   addServe(program, version);
+  for (const command of program.commands.filter((c) => MAY_START_A_CLUSTER.has(c.name()))) addNoNats(command);
+}
+
+/** By environment, as what else an embedded cluster is told (REGATTA_STATE_DIR): all four commands start it alike. */
+function addNoNats(command: Command): void {
+  command
+    .addOption(
+      new Option('--no-nats', 'a cluster that is started here goes without NATS: no journal, I/O runs over gRPC').env(
+        'REGATTA_NO_NATS',
+      ),
+    )
+    .hook('preAction', () => {
+      if (command.opts().nats === false) process.env.REGATTA_NO_NATS = '1';
+    });
 }
 
 function addUp(program: Command, interrupted: AbortSignal): void {
   const command = program
     .command('up')
     .description('start a cluster on this machine: a coordinator and node-agents')
-    .option('--agents <n>', 'node-agents to start', wholeNumber(1, AGENTS_MAX), AGENTS_DEFAULT)
+    .option('--agents <n>', 'node-agents to start', wholeNumber(1, cliLimits.agentsMax), AGENTS_DEFAULT)
     .addOption(listenOption().default('127.0.0.1:0'))
     .addOption(jsonOption())
     .action(async ({ agents, listen, json }: { agents: number; listen: string; json?: boolean }) => {
@@ -64,9 +79,7 @@ function addStatus(program: Command): void {
     .description('how the cluster stands: coordinator and nodes')
     .option('--verbose', 'the limits that they keep to as well, and how the coordinator does')
     .action(async (options: ClusterOptions & { json?: boolean; verbose?: boolean }) => {
-      if (options.coordinator === undefined && findCluster() === undefined && readState() !== undefined) {
-        process.stderr.write('The coordinator that up started is gone; regatta down clears what is left of it.\n');
-      }
+      if (options.coordinator === undefined) tellOfLosses();
       await withCluster(options, async (client) => {
         const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
         const status = statusObject(coordinator.pid, client.address, nodes);
@@ -79,11 +92,30 @@ function addStatus(program: Command): void {
   example(command, 'regatta status --json', 'regatta status --verbose');
 }
 
+/** What `up` started and something else ended. */
+function tellOfLosses(): void {
+  const state = readState();
+  if (state === undefined) return;
+  if (findCluster() === undefined) {
+    process.stderr.write('The coordinator that up started is gone; regatta down clears what is left of it.\n');
+  } else if (hasLostNats(state)) {
+    process.stderr.write('The nats-server that up started is gone; regatta down, then regatta up, starts another.\n');
+  }
+}
+
 function addServe(program: Command, version: string): void {
   const command = program
     .command('serve')
     .description('run a coordinator in the foreground, for node-agents on other hosts to dial')
     .addOption(listenOption().default(LISTEN_DEFAULT))
+    .addOption(
+      new Option('--nats <url,...>', 'servers of one NATS with JetStream, for the journal and I/O runs').env(
+        'REGATTA_NATS',
+      ),
+    )
+    .option('--nats-user <name>', 'who to be there')
+    .option('--nats-password-file <file>', 'that holds the password of that user')
+    .option('--nats-token-file <file>', 'that holds a token, where NATS asks for one instead')
     .addOption(
       new Option('--spill-dir <folder>', 'where results and inputs go that do not fit in memory')
         .env('REGATTA_SPILL_DIR')
@@ -94,7 +126,7 @@ function addServe(program: Command, version: string): void {
       new Option('--explain-after <ms>', 'after so long without a task ended a run is explained in the log')
         .env('REGATTA_NO_PROGRESS_MS')
         .default(limits.noProgressMs)
-        .argParser(wholeNumber(100, DAY_MS)),
+        .argParser(wholeNumber(limits.noProgressMsMin, limits.noProgressMsMax)),
     )
     .addOption(
       new Option('--log-level <level>', 'what to log')
@@ -104,14 +136,15 @@ function addServe(program: Command, version: string): void {
     )
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
     .action(async (options: ServeFlags) => {
+      const nats = resolveNats(options);
       const { serve } = await import('../../serve.ts');
-      await serve({ ...options, version, endsWithParent: options.endsWithParent === true });
+      await serve({ ...options, nats, version, endsWithParent: options.endsWithParent === true });
       process.exitCode = exitCode.succeeded;
     });
   example(command, 'regatta serve --listen 127.0.0.1:7420');
 }
 
-interface ServeFlags {
+interface ServeFlags extends NatsFlags {
   readonly listen: string;
   readonly spillDir: string;
   readonly explainAfter: number;

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Client } from '../client.ts';
+import { limits } from '../limits.ts';
 import { clusterCommand, example } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { bytes, milliseconds, plural } from '../render/format.ts';
 import { table } from '../render/table.ts';
 import { type ClusterOptions, withCluster } from '../session.ts';
 import type { NodeView } from '../views.ts';
-
-const POLL_MS = 100;
 
 export function addNodesCommand(program: Command): void {
   const command = clusterCommand(program.command('nodes'))
@@ -71,7 +70,7 @@ interface DrainOptions {
 async function untilDrained(client: Client, node: NodeView): Promise<NodeView> {
   let view: NodeView | undefined = node;
   while (view?.state === 'draining') {
-    await sleep(POLL_MS);
+    await sleep(limits.drainPollMs);
     view = (await client.nodes()).find(({ id }) => id === node.id);
   }
   return view ?? { ...node, state: 'lost' };

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { planRace, RACE_REPEATS_DEFAULT, race } from '../../advisor/race.ts';
+import { limits } from '../../engine/limits.ts';
 import { exitCode } from '../exit.ts';
+import { limits as cliLimits } from '../limits.ts';
 import { clusterCommand, example, setting, wholeNumber } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { raceText } from '../render/race.ts';
@@ -18,8 +20,12 @@ export function addRaceCommand(program: Command, interrupted: AbortSignal): void
     .argument('<workload>', 'see regatta workloads')
     .description('run a workload under every model and say which fits')
     .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting)
-    .option('--repeat <n>', 'measured runs of each entry', wholeNumber(1, 100), RACE_REPEATS_DEFAULT)
-    .option('--concurrency <n>', 'tasks in flight a thread, for async and hybrid', wholeNumber(1, 65_536))
+    .option('--repeat <n>', 'measured runs of each entry', wholeNumber(1, cliLimits.repeatsMax), RACE_REPEATS_DEFAULT)
+    .option(
+      '--concurrency <n>',
+      'tasks in flight a thread, for async and hybrid',
+      wholeNumber(1, limits.concurrencyMax),
+    )
     .action(async (name: string, options: Options) => {
       const planned = planRace(name, options.set);
       process.exitCode = await withAnyCluster(options, async (client) => {

@@ -1,5 +1,6 @@
 /** runs, show, watch, cancel, results, explain: what became of a run. */
 import type { Command } from 'commander';
+import { limits } from '../../engine/limits.ts';
 import { exitCode } from '../exit.ts';
 import { watchToEnd } from '../follow.ts';
 import { clusterCommand, example, wholeNumber } from '../options.ts';
@@ -13,7 +14,6 @@ import { type ClusterOptions, withCluster } from '../session.ts';
 import { hasEnded, type RunView } from '../views.ts';
 
 type Options = ClusterOptions & { readonly json?: boolean };
-const LIST_MAX = 1_000;
 
 const runCommand = (program: Command, name: string): Command =>
   clusterCommand(program.command(name)).argument('<run>', 'see regatta runs');
@@ -30,7 +30,7 @@ export function addRunsCommands(program: Command): void {
 function addRuns(program: Command): void {
   const command = clusterCommand(program.command('runs'))
     .description('the runs, newest first')
-    .option('--limit <n>', 'at most so many', wholeNumber(1, LIST_MAX), 50)
+    .option('--limit <n>', 'at most so many', wholeNumber(1, limits.runsListedMax), 50)
     .action((options: Options & { limit: number }) =>
       withCluster(options, async (client) => {
         const runs = await client.runs(options.limit);

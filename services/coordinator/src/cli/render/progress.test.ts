@@ -41,8 +41,21 @@ describe('on a terminal', () => {
   });
 
   it('leaves nothing behind', () => {
-    startProgress('noop').finish();
+    const progress = startProgress('noop');
+    progress.finish();
+    progress.update(1, 2);
     assert.deepEqual(written, ['\r\x1b[2K']);
+  });
+
+  it('draws nothing while it is to be quiet, not even the end', () => {
+    const progress = startProgress('noop', 500);
+    for (const done of [0, 500, 1000]) progress.update(done, 1000);
+    now += 499;
+    progress.update(1000, 1000);
+    assert.deepEqual(written, []);
+    now += 1;
+    progress.update(250, 1000);
+    assert.match(written.join(), /250\/1,000/);
   });
 
   it('fits on one line', () => {
@@ -71,6 +84,8 @@ describe('in a pipe', () => {
     const progress = startProgress('noop');
     progress.update(1, 1);
     progress.finish();
+    now += 10_000;
+    progress.update(1, 1);
     assert.deepEqual(written, []);
   });
 });

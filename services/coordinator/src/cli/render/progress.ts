@@ -1,34 +1,39 @@
 /** How far long work has come: a bar on a terminal, a plain line now and then in a pipe. On stderr, always. */
+import { limits } from '../limits.ts';
 import { milliseconds, plural, rate, whole } from './format.ts';
 
 const BAR_WIDTH = 24;
-const DRAW_MS = 80;
-const PLAIN_LINE_MS = 2_000;
 
 export interface Progress {
   /** @param done of `total` */
   update(done: number, total: number): void;
-  /** Ends the bar; nothing is left of it on a terminal. */
+  /** Ends the bar; nothing is left of it on a terminal, nor drawn by an update that comes late. */
   finish(): void;
 }
 
-/** @param title what is going on, in a word or two */
-export function startProgress(title: string): Progress {
-  return process.stderr.isTTY ? new Bar(title) : new PlainLines(title);
+/**
+ * @param title what is going on, in a word or two
+ * @param quietMs for which nothing is said: what is over by then needs no bar
+ */
+export function startProgress(title: string, quietMs = 0): Progress {
+  return process.stderr.isTTY ? new Bar(title, quietMs) : new PlainLines(title);
 }
 
 class Bar implements Progress {
   readonly #title: string;
   readonly #pace = new Pace();
+  #quietUntil: number;
   #drawnAt = 0;
 
-  constructor(title: string) {
+  constructor(title: string, quietMs: number) {
     this.#title = title;
+    this.#quietUntil = performance.now() + quietMs;
   }
 
   update(done: number, total: number): void {
     const now = performance.now();
-    if (now - this.#drawnAt < DRAW_MS && done < total) return;
+    if (now < this.#quietUntil) return;
+    if (now - this.#drawnAt < limits.progressDrawMs && done < total) return;
     this.#drawnAt = now;
     const filled = total === 0 ? 0 : Math.floor((done / total) * BAR_WIDTH);
     const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
@@ -37,6 +42,7 @@ class Bar implements Progress {
   }
 
   finish(): void {
+    this.#quietUntil = Number.POSITIVE_INFINITY;
     process.stderr.write('\r\x1b[2K');
   }
 }
@@ -52,7 +58,7 @@ class PlainLines implements Progress {
 
   update(done: number, total: number): void {
     const now = performance.now();
-    if (now - this.#saidAt < PLAIN_LINE_MS) return;
+    if (now - this.#saidAt < limits.progressLineMs) return;
     this.#saidAt = now;
     const share = total === 0 ? 0 : Math.floor((done / total) * 100);
     process.stderr.write(
@@ -60,7 +66,9 @@ class PlainLines implements Progress {
     );
   }
 
-  finish(): void {}
+  finish(): void {
+    this.#saidAt = Number.POSITIVE_INFINITY;
+  }
 }
 
 /** Rate since the start, and what it makes of the rest. */

@@ -1,8 +1,7 @@
 /** One run, in words and in JSON. */
+import { limits } from '../limits.ts';
 import type { AccountingView, FailureView, RunView } from '../views.ts';
 import { bytes, milliseconds, plural, rate, whole } from './format.ts';
-
-const FAILURES_SHOWN = 5;
 
 /** The object that `run --json` prints; without results where none are given. */
 export function runObject(run: RunView, result?: { readonly value: unknown }): object {
@@ -64,7 +63,7 @@ function stateText({ state, reason, succeeded, failed, cancelled }: RunView): st
 
 /** The first failures, each with its cause. */
 export function failureText(run: RunView): string {
-  const lines = run.failures.slice(0, FAILURES_SHOWN).map(oneFailure);
+  const lines = run.failures.slice(0, limits.failuresShownMax).map(oneFailure);
   const more = run.failed - lines.length;
   if (more > 0) lines.push(`  and ${plural(more, 'more failure')}: regatta show ${run.runId} --json`);
   return lines.join('\n');

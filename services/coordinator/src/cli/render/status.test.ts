@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { limits as commandLine, views } from '../limits.ts';
 import type { CoordinatorView } from '../views.ts';
 import { verboseObject, verboseText } from './status.ts';
 import { nodeView } from './testing/views.ts';
@@ -40,7 +41,7 @@ describe('the status in detail', () => {
   });
 
   it('says which limits are kept to, with their units', () => {
-    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(5), [
+    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(5, 11), [
       'Limits of the coordinator',
       'limit                  value  of what',
       '───────────────  ───────────  ──────────────────────────',
@@ -57,12 +58,18 @@ describe('the status in detail', () => {
     assert.doesNotMatch(text, /silent/);
   });
 
+  it('says those of the command line, all of them', () => {
+    const [, text] = verboseText(coordinator, []).split('Limits of the command line\n');
+    for (const name of Object.keys(commandLine)) assert.match(text!, new RegExp(`^${name} `, 'm'));
+  });
+
   it('is the same in JSON, beside the rest', () => {
     const nodes = [nodeView({ limits: [nodeLimit] })];
     assert.deepEqual(verboseObject({ coordinator: 'here' }, coordinator, nodes), {
       coordinator: 'here',
       figures: coordinator,
       nodeLimits: [{ node: 'n1', limits: [nodeLimit] }],
+      commandLimits: views(),
     });
   });
 });

@@ -37,6 +37,7 @@ export function runView(over: Partial<RunView> = {}, costs: Partial<AccountingVi
       retries: 0,
       taskTimeoutMs: 0,
       deadlineMs: 0,
+      transport: 'grpc',
     },
     state: 'succeeded',
     reason: '',

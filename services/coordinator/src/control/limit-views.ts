@@ -1,0 +1,41 @@
+/** What bounds the coordinator keeps to, as it tells them: its own, its queue's, and its scheduler's with their units. */
+import { inGroup, type LimitView, limit } from '@regatta/kernel';
+import { limits as schedulerLimits } from '@regatta/scheduler';
+import { limitViews } from '../engine/limits.ts';
+import { fanoutLimitViews } from '../fanout/limits.ts';
+
+/** The scheduler declares bare numbers. One without words here does not compile. */
+const WORDS = {
+  tasksPerRunMax: ['tasks', 'of one run'],
+  runsActiveMax: ['runs', 'waiting or running at once'],
+  retriesPerTaskMax: ['tries', 'after a task failed'],
+  nodeLossesPerChunkMax: [
+    'nodes',
+    'lost with a chunk before its tasks are suspected, and tried in ever smaller chunks',
+  ],
+  innocentAttemptsPerChunkMax: ['attempts', "at a chunk let go of for others' sake before that counts as a loss"],
+  chunkTasksMax: ['tasks', 'in one chunk'],
+  chunkBytesMax: ['bytes', 'of results in one chunk; one that may have more is cut'],
+  chunkTargetMs: ['ms', 'that a chunk of the policy awf should last'],
+  chunkProbeTasksMax: ['tasks', 'in the first chunks of the policy awf, while nothing is known of them'],
+  prefetchTargetMs: ['ms', 'of work that a node holds beside its busy lanes'],
+  prefetchPerLaneMax: ['chunks', 'that a node holds for each lane beside its busy ones'],
+  retryBackoffMsMin: ['ms', 'before the first new try of a task; it doubles from try to try'],
+  retryBackoffMsMax: ['ms', 'between two tries of a task'],
+  retryAfterMsMax: ['ms', 'that a failed task may ask to be left alone'],
+  lanesPerNodeMax: ['lanes', 'of a run on one node'],
+  alarmsStaleMax: ['alarms', 'of runs that have ended, kept until they are swept out'],
+  nodesExplainedMax: ['nodes', 'that an explanation names before it only counts them'],
+} as const satisfies Record<keyof typeof schedulerLimits, readonly [unit: string, description: string]>;
+
+const schedulerViews = (Object.keys(WORDS) as (keyof typeof WORDS)[]).map((name) => {
+  const [unit, description] = WORDS[name];
+  return { name, ...limit(schedulerLimits[name], unit, description) };
+});
+
+/** @param noProgressMs as this coordinator was told */
+export const coordinatorLimitViews = (noProgressMs: number): LimitView[] => [
+  ...limitViews(noProgressMs),
+  ...inGroup('fanout', fanoutLimitViews()),
+  ...inGroup('scheduler', schedulerViews),
+];
