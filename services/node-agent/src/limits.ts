@@ -1,43 +1,59 @@
-/** What the agent bounds, units in the names. What a host process bounds is in worker/limits.ts. */
-import { limits as worker } from './worker/limits.ts';
+/** What the agent bounds, units in the names. What a host process bounds is in worker/limits.ts, the queue in fanout/limits.ts. */
+import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { fanoutLimitViews } from './fanout/limits.ts';
+import { views as workerViews } from './worker/limits.ts';
 
-export const limits = {
-  /** From the order to stop to the kill of a host that does not. */
-  stopGraceMs: 200,
-  /** How often hosts are looked at: for tasks past their time, and for their memory. */
-  watchMs: 50,
-  memoryWatchMs: 250,
-  /**
-   * A host holds chunks ahead of time, so that it need not wait for an order: so much work, of chunks up to so long, and
-   * at least one of them.
-   */
-  aheadMs: 2,
-  aheadChunkMsMax: 100,
-  aheadChunksMax: 64,
-  /** News of a task's start may be on its way this long before its host counts as silent. */
-  silenceSlackMs: 250,
-  /** So long may a host's threads take to start, on a busy machine, before its first task begins. */
-  threadStartMsMax: 20_000,
-  /** After a host's end, for what it wrote last: another process may hold its pipe open. */
-  lastWordsMs: 100,
-  stderrTailBytes: 4_096,
-  /** A node on which so many hosts in a row die at their start is of no use. */
-  stillbornMax: 5,
-  /** Hosts beyond the prestarted ones end when idle for so long. */
-  hostIdleMsMax: 60_000,
-  /** With so many hosts a core, or so many in all if that is more, runs begin to share them. */
-  hostsPerCoreMax: 4,
-  hostsLeast: 8,
-  /** A host that reaches this part of its memory limit is replaced when it has nothing to do. */
-  recycleMemoryPart: 0.75,
-  /** Of a frame to the coordinator, and of what is taken in one. */
-  reportBytes: 1_048_576,
-  /** News of so long goes together, while there is much of it. */
-  reportGatherMs: 1,
-  messageBytesMax: 67_108_864,
-  /** What the coordinator may send before it hears that it was read. HTTP/2's own 64 KiB makes large messages wait. */
-  windowBytes: 8_388_608,
-} as const;
+const own = defineLimits({
+  hostTasksMax: limit(
+    10_000_000,
+    'tasks',
+    'after which a host process is replaced, unless --host-tasks says otherwise',
+  ),
+  hostTasksSettableMax: limit(1_000_000_000_000, 'tasks', 'the most that --host-tasks may say'),
+  hostMemorySettableBytesMin: limit(134_217_728, 'bytes', 'the least that --host-memory may say'),
+  hostMemoryDefaultBytesMin: limit(268_435_456, 'bytes', 'for a host process without --host-memory, at least'),
+  hostMemoryDefaultPart: limit(0.75, 'of memory', 'shared by cores, for a host process without --host-memory'),
+  recycleMemoryPart: limit(0.75, 'of its limit', 'memory at which a host process is replaced once it is idle'),
+  memoryWatchMs: limit(250, 'ms', "between two looks at host processes' memory"),
+  memoryStaleMs: limit(5, 'ms', 'for which a look at the memory of a host process counts as fresh'),
+  coresMax: limit(1_024, 'cores', 'the most that --cores and --prestart may say'),
+  // With so many, runs begin to share them.
+  hostsPerCoreMax: limit(4, 'hosts', 'for each prestarted one; or hostsLeast, if that is more'),
+  hostsLeast: limit(8, 'hosts', 'there may always be, however few cores'),
+  hostIdleMsMax: limit(60_000, 'ms', 'idle after which a host process beyond the prestarted ones ends'),
+  sweepMs: limit(10_000, 'ms', 'between two looks for host processes that are idle'),
+  stillbornMax: limit(5, 'hosts', 'in a row that die at their start before the node gives up'),
+  threadStartMsMax: limit(20_000, 'ms', "for a host's threads to start, before its first task begins"),
+  watchMs: limit(50, 'ms', 'between two looks for tasks past their time'),
+  // News of its start may be on its way.
+  silenceSlackMs: limit(250, 'ms', 'beyond its time limit before a silent task counts as stuck'),
+  stopGraceMs: limit(200, 'ms', 'from the order to stop to the kill of a host process that does not'),
+  // Another process may hold its pipe open.
+  lastWordsMs: limit(100, 'ms', "after a host's end to wait for what it wrote last"),
+  stderrTailBytes: limit(4_096, 'bytes', 'of what a host process wrote last that are kept'),
+  // A host need not wait for an order.
+  aheadMs: limit(2, 'ms', 'of work that a host process is given ahead of time; one chunk at least'),
+  aheadChunkMsMax: limit(100, 'ms', 'length up to which chunks are given ahead of time'),
+  aheadChunksMax: limit(64, 'chunks', 'that a host process is given ahead of time'),
+  outboxBytesMax: limit(
+    16_777_216,
+    'bytes',
+    'results that wait to be sent; beyond it no task begins until half of them are gone',
+  ),
+  lateFailuresMax: limit(1_000, 'failures', "after a task's result that wait to be told; beyond it they are dropped"),
+  reportBytes: limit(1_048_576, 'bytes', 'in one frame to the coordinator, about'),
+  reportGatherMs: limit(1, 'ms', 'for which news is gathered, while there is much of it'),
+  messageBytesMax: limit(67_108_864, 'bytes', 'one gRPC message'),
+  // HTTP/2's own 64 KiB makes large messages wait.
+  windowBytes: limit(8_388_608, 'bytes', 'that the coordinator may send before it hears that they were read'),
+  welcomeMsMax: limit(10_000, 'ms', 'from the hello to the welcome, at most'),
+  reconnectMsMin: limit(100, 'ms', 'before the first try to reach a coordinator again; it doubles from try to try'),
+  reconnectMsMax: limit(5_000, 'ms', 'between two tries to reach a coordinator'),
+  throttleReadMs: limit(50, 'ms', 'between two looks at how long the machine held this node back'),
+  endMsMax: limit(100, 'ms', 'from the order to end to the end of the agent'),
+});
+
+export const { limits } = own;
 
 /** What each host process may use up before it is replaced, or killed. */
 export interface HostLimits {
@@ -46,26 +62,10 @@ export interface HostLimits {
   readonly memoryBytesMax: number;
 }
 
-export interface LimitView {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly description: string;
-}
-
-/** Those that people meet, for `regatta status --verbose`. */
-export function limitViews({ tasksMax, memoryBytesMax }: HostLimits): LimitView[] {
-  const view = (name: string, value: number, unit: string, description: string) => ({ name, value, unit, description });
-  return [
-    view('hostTasksMax', tasksMax, 'tasks', 'a host process is replaced after so many'),
-    view('hostMemoryBytesMax', memoryBytesMax, 'bytes', 'resident memory at which a host process is killed'),
-    view('resultBytesMax', worker.resultBytesMax, 'bytes', 'the result of one task'),
-    view('stopGraceMs', limits.stopGraceMs, 'ms', 'from the order to stop to the kill'),
-    view(
-      'hostIdleMsMax',
-      limits.hostIdleMsMax,
-      'ms',
-      'a host process beyond the prestarted ones ends when idle so long',
-    ),
-  ];
-}
+/** All that this process and its hosts keep to, for `regatta status --verbose`. @param hosts as this agent was told */
+export const limitViews = ({ tasksMax, memoryBytesMax }: HostLimits): LimitView[] => [
+  { name: 'hostMemoryBytesMax', ...limit(memoryBytesMax, 'bytes', 'resident, at which a host process is killed') },
+  ...own.views({ hostTasksMax: tasksMax }),
+  ...inGroup('fanout', fanoutLimitViews()),
+  ...inGroup('host', workerViews()),
+];

@@ -15,7 +15,7 @@ let outcomes: Outcome[];
 function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, taskTimeoutMs = 0): void {
   const params = { count: 100, cpuMs: 0, ioMs: 0, bytes: 0, failureRate: 0, seed: 1, ...inputs };
   const shape = { processes: 1, threads: 1, concurrency: 1 };
-  executor.open({ runId, workload: 'synthetic', params, shape, taskTimeoutMs });
+  executor.open({ runId, workload: 'synthetic', params, shape, taskTimeoutMs, pulled: false });
 }
 const assign = (attemptId: number, runId: string, from: number, to: number): void =>
   executor.assign({ attemptId, runId, from, to, attempt: 1, alone: false, inputs: new Uint8Array(0) });

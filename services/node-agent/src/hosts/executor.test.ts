@@ -15,7 +15,14 @@ let ends: Ended[];
 /** Opens a run of `synthetic`: `cpuMs` blocks its host, `ioMs` does not. */
 function open(runId: string, inputs: { cpuMs?: number; ioMs?: number }, processes = 1, taskTimeoutMs = 0): void {
   const params = { count: 100, cpuMs: 0, ioMs: 0, bytes: 0, failureRate: 0, seed: 1, ...inputs };
-  const order: RunOrder = { runId, workload: 'synthetic', params, shape: wide(processes), taskTimeoutMs };
+  const order: RunOrder = {
+    runId,
+    workload: 'synthetic',
+    params,
+    shape: wide(processes),
+    taskTimeoutMs,
+    pulled: false,
+  };
   executor.open(order);
 }
 

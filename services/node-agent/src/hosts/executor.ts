@@ -60,6 +60,8 @@ export class Executor {
   #queue: Held[] = [];
   readonly #watch: NodeJS.Timeout;
   #memoryCheckedAt = 0;
+  /** Who has asked to hold. */
+  readonly #holders = new Set<string>();
 
   constructor(options: {
     cores: number;
@@ -99,7 +101,9 @@ export class Executor {
     return this.#pool;
   }
 
+  /** Again, for a run that is open, it changes nothing. */
   open(order: RunOrder): void {
+    if (this.#runs.has(order.runId)) return;
     const { processes, threads, concurrency } = order.shape;
     this.#runs.set(order.runId, {
       order,
@@ -148,16 +152,24 @@ export class Executor {
     this.#pool.closeRun(runId);
   }
 
-  /** Forgets all work, unanswered: the coordinator that ordered it is gone. Hosts that are at work are killed. */
-  reset(): void {
-    const busy = new Set([...this.#held.values()].map((held) => held.host));
-    this.#held.clear();
-    this.#queue = [];
-    for (const runId of this.#runs.keys()) this.close(runId);
-    for (const host of busy) {
-      host?.attempts.clear();
-      host?.kill('order');
+  /**
+   * Forgets all work that was pushed here, unanswered: the coordinator that ordered it is gone. Hosts that are at work on
+   * it are killed. What was pulled from queues goes on; with `all` that is forgotten as well.
+   */
+  reset(all = false): void {
+    const going = [...this.#held.values()].filter(({ run }) => all || !run.order.pulled);
+    for (const { assignment, host } of going) {
+      this.#held.delete(assignment.attemptId);
+      host?.attempts.delete(assignment.attemptId);
     }
+    this.#queue = this.#queue.filter(({ assignment }) => this.#held.has(assignment.attemptId));
+    for (const [runId, { order }] of this.#runs) if (all || !order.pulled) this.close(runId);
+    for (const host of new Set(going.map((held) => held.host))) host?.kill('order');
+  }
+
+  /** Runs whose chunks are pulled. */
+  get pulledRuns(): string[] {
+    return [...this.#runs.values()].flatMap(({ order }) => (order.pulled ? [order.runId] : []));
   }
 
   /** Lets go of what no host has begun; with `all` of what is at work too. Each is answered as stopped. */
@@ -173,9 +185,21 @@ export class Executor {
     for (const held of going) this.#end(held, { kind: 'stopped' });
   }
 
+  /** While anybody who takes results is behind, no task begins. */
+  hold(on: boolean, who: string): void {
+    const before = this.#holders.size > 0;
+    if (on) this.#holders.add(who);
+    else this.#holders.delete(who);
+    const held = this.#holders.size > 0;
+    if (held === before) return;
+    this.#pool.hold(held);
+    // What was held had no chance to speak.
+    if (!held) for (const attempt of this.#held.values()) attempt.newsAt = performance.now();
+  }
+
   shutDown(): void {
     clearInterval(this.#watch);
-    this.reset();
+    this.reset(true);
     this.#pool.end();
   }
 
@@ -325,7 +349,7 @@ export class Executor {
   #enforce(): void {
     const now = performance.now();
     for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill('order');
-    for (const held of this.#lastToSpeak().values()) {
+    for (const held of this.#holders.size > 0 ? [] : this.#lastToSpeak().values()) {
       const { taskTimeoutMs } = held.run.order;
       if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + slackMsOf(held)) continue;
       held.timedOut = true;
@@ -359,7 +383,7 @@ const slackMsOf = ({ host, thread }: Held): number =>
 /** Stands for a run that is not open here; it has no lanes. */
 function closedRun(runId: string): OpenRun {
   const shape = { processes: 1, threads: 1, concurrency: 1 };
-  const order: RunOrder = { runId, workload: '', params: {}, shape, taskTimeoutMs: 0 };
+  const order: RunOrder = { runId, workload: '', params: {}, shape, taskTimeoutMs: 0, pulled: false };
   return { order, lanes: 0, hosts: new Map(), active: 0, chunkMs: 0 };
 }
 

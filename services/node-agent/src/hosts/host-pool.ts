@@ -3,8 +3,6 @@ import { type HostLimits, limits } from '../limits.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
 import { Host, type HostDeath, type HostEvents } from './host.ts';
 
-const SWEEP_MS = 10_000;
-
 export class HostPool {
   readonly #hosts = new Set<Host>();
   readonly #events: HostEvents;
@@ -13,6 +11,7 @@ export class HostPool {
   readonly #onUnable: (why: string) => void;
   readonly #sweep: NodeJS.Timeout;
   #closing = false;
+  #held = false;
   /** Hosts in a row that died before they were ready. */
   #stillborn = 0;
 
@@ -35,7 +34,7 @@ export class HostPool {
       death: (host, death) => this.#buried(host, death, events),
     };
     for (let i = 0; i < prestarted; i++) this.#start(1, 1);
-    this.#sweep = setInterval(() => this.#endIdle(), SWEEP_MS);
+    this.#sweep = setInterval(() => this.#endIdle(), limits.sweepMs);
     this.#sweep.unref();
   }
 
@@ -93,6 +92,12 @@ export class HostPool {
     if (host.retiring && host.attempts.size === 0) host.kill('order');
   }
 
+  /** While it is on no task begins in any host. */
+  hold(on: boolean): void {
+    this.#held = on;
+    for (const host of this.#hosts) host.hold(on);
+  }
+
   checkMemory(): void {
     for (const host of this.#hosts) host.checkMemory();
   }
@@ -111,6 +116,7 @@ export class HostPool {
   #start(threads: number, concurrency: number): Host {
     const host = new Host(threads, concurrency, this.#limits, this.#events);
     this.#hosts.add(host);
+    if (this.#held) host.hold(true);
     const born = (): void => {
       this.#stillborn = 0;
     };

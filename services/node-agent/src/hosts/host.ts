@@ -22,8 +22,6 @@ const HOST_MAIN = fileURLToPath(new URL('../worker/host-main.ts', import.meta.ur
 const NICENESS = 5;
 /** V8 grows no heap beyond this unless told to. */
 const HEAP_DEFAULT_BYTES = 4 * 2 ** 30;
-/** No task fills much memory in so long. */
-const MEMORY_STALE_MS = 5;
 /** What a host takes besides its JS heap: code, stacks, the runtime. */
 const BESIDES_HEAP_BYTES = 128 * 2 ** 20;
 
@@ -158,7 +156,7 @@ export class Host {
   /** What its news said of its memory may be older than the tasks that filled it. */
   readMemory(): void {
     const now = performance.now();
-    if (now - this.#memoryReadAt < MEMORY_STALE_MS) return;
+    if (now - this.#memoryReadAt < limits.memoryStaleMs) return;
     this.#memoryReadAt = now;
     this.rssBytes = residentBytes(this.pid) ?? this.rssBytes;
   }
@@ -180,6 +178,11 @@ export class Host {
 
   close(runId: string): void {
     if (this.#opened.delete(runId)) this.#send({ kind: 'close', runId });
+  }
+
+  /** While it is on no task begins. */
+  hold(on: boolean): void {
+    this.#send({ kind: 'hold', on });
   }
 
   /** At once, whatever it is doing. Its death is told like any other. */

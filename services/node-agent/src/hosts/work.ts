@@ -8,6 +8,8 @@ export interface RunOrder {
   readonly shape: { readonly processes: number; readonly threads: number; readonly concurrency: number };
   /** 0 for none. */
   readonly taskTimeoutMs: number;
+  /** Its chunks come from a queue, not from the coordinator. */
+  readonly pulled: boolean;
 }
 
 export interface Assignment {
@@ -27,6 +29,8 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly stack: string;
+  /** It asks not to be tried again before. */
+  readonly retryAfterMs?: number;
 }
 
 export interface Timing {

@@ -1,5 +1,6 @@
 /** Between the wire's types and the agent's own. The only file of the agent, but for link.ts, that knows the wire. */
 import { randomUUID } from 'node:crypto';
+import type { LimitView } from '@regatta/kernel';
 import type {
   Hello,
   Assignment as WireAssignment,
@@ -9,7 +10,6 @@ import type {
 import { protocol } from '@regatta/proto/version';
 import type { Parameter, Workload } from '@regatta/proto/workload';
 import type { Assignment, Loss, Outcome, RunOrder } from '../hosts/work.ts';
-import type { LimitView } from '../limits.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
 
@@ -25,7 +25,8 @@ export interface Introduction {
   readonly version: string;
 }
 
-export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction): Hello {
+/** @param pulls runs that it pulls for, ordered by an earlier coordinator or on an earlier connection */
+export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction, pulls: string[]): Hello {
   return {
     protocolMin: protocol.min,
     protocolMax: protocol.max,
@@ -37,6 +38,7 @@ export function helloOf({ nodeId, machine, workloads, version, limits }: Introdu
     pid: process.pid,
     instance,
     limits: [...limits],
+    pulls,
   };
 }
 
@@ -54,7 +56,7 @@ function workloadOf({ name, kind, summary, parameters }: WorkloadCard): Workload
 }
 
 /** @throws SyntaxError where the parameters are no JSON: the coordinator is not one of ours */
-export function runOrderOf(wire: WireRunOrder): RunOrder {
+export function runOrderOf(wire: WireRunOrder, pulled: boolean): RunOrder {
   const { processes, threads, concurrency } = wire.shape ?? { processes: 1, threads: 1, concurrency: 1 };
   return {
     runId: wire.runId,
@@ -62,6 +64,7 @@ export function runOrderOf(wire: WireRunOrder): RunOrder {
     params: JSON.parse(wire.paramsJson),
     shape: { processes, threads, concurrency },
     taskTimeoutMs: wire.taskTimeoutMs,
+    pulled,
   };
 }
 
@@ -84,8 +87,11 @@ export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {
     from,
     to,
     results,
-    failures: failures.map((failure) => ({
-      ...failure,
+    failures: failures.map(({ task, code, message, stack }) => ({
+      task,
+      code,
+      message,
+      stack,
       attempt: 0,
       node: nodeId,
       exit: undefined,
@@ -95,8 +101,11 @@ export function wireOutcomeOf(outcome: Outcome, nodeId: string): WireOutcome {
     })),
     timing: { ...figures, wallUs: bytesOf(wallUs), cpuUs: bytesOf(cpuUs) },
     end: wireEndOf(end),
+    retryAfterMs: failures.some(asksForTime) ? failures.map(({ retryAfterMs }) => retryAfterMs ?? 0) : [],
   };
 }
+
+const asksForTime = ({ retryAfterMs }: Outcome['failures'][number]): boolean => retryAfterMs !== undefined;
 
 function wireEndOf(end: Outcome['end']): WireOutcome['end'] {
   switch (end.kind) {

@@ -33,7 +33,8 @@ class Coordinator {
   #connected(stream: Stream): void {
     this.#stream = stream;
     stream.on('data', ({ frame }: ConnectRequest) => {
-      if (frame?.$case === 'hello') this.say({ protocol: 1, incarnation: 1, heartbeatMs: 60_000, leaseMs: 60_000 });
+      if (frame?.$case === 'hello')
+        this.say({ protocol: 1, incarnation: 1, heartbeatMs: 60_000, leaseMs: 60_000, natsServers: [] });
       if (frame?.$case === 'report') this.reports.push(frame.value);
       this.#heard.resolve();
       this.#heard = Promise.withResolvers();
@@ -41,13 +42,27 @@ class Coordinator {
     stream.on('error', () => {});
   }
 
-  say(welcome: { protocol: number; incarnation: number; heartbeatMs: number; leaseMs: number }): void {
+  say(welcome: {
+    protocol: number;
+    incarnation: number;
+    heartbeatMs: number;
+    leaseMs: number;
+    natsServers: string[];
+  }): void {
     this.#stream!.write({ frame: { $case: 'welcome', value: welcome } });
+  }
+
+  pause(): void {
+    this.#stream!.pause();
+  }
+
+  resume(): void {
+    this.#stream!.resume();
   }
 
   order(work: { handBack?: boolean; cancel?: number[] }): void {
     const drain = work.handBack === undefined ? undefined : { handBack: work.handBack };
-    const value = { open: [], assign: [], cancel: work.cancel ?? [], close: [], drain };
+    const value = { open: [], assign: [], cancel: work.cancel ?? [], close: [], drain, pull: [], stopPull: [] };
     this.#stream!.write({ frame: { $case: 'work', value } });
   }
 
@@ -68,14 +83,19 @@ let link: Link;
 let running: Promise<void>;
 /** What the executor was told, in order. */
 let told: string[];
+/** Whether it was told to hold, each time. */
+let held: boolean[];
 
 beforeEach(async () => {
   told = [];
+  held = [];
   coordinator = new Coordinator();
   const executor = {
     reset: () => void told.push('reset'),
     cancel: (attemptId: number) => void told.push(`cancel ${attemptId}`),
     handBack: (all: boolean) => void told.push(`hand back ${all}`),
+    hold: (on: boolean) => void held.push(on),
+    pulledRuns: [],
   } as unknown as Executor;
   const machine = { id: 'm', hostname: 'h', osCores: 1, quotaCores: 1, quotaLimited: false, memoryBytes: 1, cores: 1 };
   const welcomed = Promise.withResolvers<void>();
@@ -83,7 +103,8 @@ beforeEach(async () => {
     address: await coordinator.listen(),
     introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [] },
     executor,
-    pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0 }),
+    queues: { found: () => {}, pull: () => {}, stop: () => {}, handBack: () => {} },
+    pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 }),
     log: pino({ level: 'silent' }),
     onWelcome: () => welcomed.resolve(),
   });
@@ -145,6 +166,23 @@ describe('outcomes', () => {
       ]);
     });
   }
+
+  it('hold the work while many bytes of them wait, and let it go on when half of them are gone', async () => {
+    const most = limits.outboxBytesMax;
+    link.report(outcome(0, { bytes: 1 }));
+    await heard(1);
+    assert.ok(!held.includes(true), 'held for next to nothing');
+    coordinator.pause();
+    let sent = 1;
+    while (!held.at(-1)) {
+      assert.ok(sent * limits.reportBytes < 4 * most, 'not held');
+      link.report(outcome(sent++, { bytes: limits.reportBytes }));
+      await new Promise(setImmediate);
+    }
+    coordinator.resume();
+    await heard(sent);
+    assert.equal(held.at(-1), false);
+  });
 
   it('go with late failures, which are bounded', async () => {
     for (let task = 0; task < 1_500; task++) link.reportLate({ runId: 'r', task, message: 'late', stack: '' });

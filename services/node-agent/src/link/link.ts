@@ -2,7 +2,7 @@
  * The agent's link to its coordinator: one bidirectional stream, dialled from here, so that a node may sit behind NAT.
  * Says hello, obeys, reports, and comes back after every break: as a new incarnation, with nothing left of the old.
  *
- * - K1: outcomes are sent in batches, and wait while the stream is full; what waits is bounded by what was assigned.
+ * - K1: outcomes are sent in batches, and wait while the stream is full; when they are many bytes, no task begins.
  * - K2: without an answer to heartbeats for a lease's time the coordinator counts as gone: work is dropped, as it
  *   counts us gone too and has given the work to others.
  */
@@ -20,20 +20,14 @@ import type {
 import { NodeLinkClient } from '@regatta/proto/services';
 import type { Logger } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
-import type { Outcome } from '../hosts/work.ts';
+import type { Outcome, RunOrder } from '../hosts/work.ts';
 import { limits } from '../limits.ts';
 import type { LateFailure } from '../worker/messages.ts';
 import { Backoff } from './backoff.ts';
 import { assignmentOf, helloOf, type Introduction, runOrderOf, wireOutcomeOf } from './codec.ts';
 
-const RECONNECT_MS_MIN = 100;
-const RECONNECT_MS_MAX = 5_000;
-/** From the hello to the welcome. */
-const WELCOME_MS_MAX = 10_000;
 /** About what a failure takes beside its texts. */
 const FAILURE_BYTES = 64;
-/** Late failures that wait to be told; beyond it they are dropped: a task that sheds them without end is no news. */
-const LATE_MAX = 1_000;
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 
@@ -48,12 +42,24 @@ export interface Pulse {
   readonly rssBytes: number;
   readonly hosts: number;
   readonly throttledMs: number;
+  /** Chunks from queues that it holds. */
+  readonly pulled: number;
+}
+
+/** The node's end of the queues that I/O runs go through. */
+export interface Queues {
+  /** The coordinator says where they are. */
+  found(servers: readonly string[]): void;
+  pull(runId: string, lanes: number): void;
+  stop(runId: string): void;
+  handBack(): void;
 }
 
 export interface LinkOptions {
   readonly address: string;
   readonly introduction: Introduction;
   readonly executor: Executor;
+  readonly queues: Queues;
   readonly pulse: () => Pulse;
   readonly log: Logger;
   readonly onWelcome: () => void;
@@ -61,13 +67,15 @@ export interface LinkOptions {
 
 export class Link {
   readonly #options: LinkOptions;
-  readonly #backoff = new Backoff(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
+  readonly #backoff = new Backoff(limits.reconnectMsMin, limits.reconnectMsMax);
   readonly #closing = new AbortController();
   #stream: Stream | undefined;
   #outbox: Outcome[] = [];
+  #outboxBytes = 0;
   #late: LateFailure[] = [];
   #full = false;
   #flushPlanned = false;
+  #incarnation = 0;
   #flushedAt = Number.NEGATIVE_INFINITY;
   /** What was last said of a failure to connect: said once, not at every try. */
   #complaint = '';
@@ -85,6 +93,7 @@ export class Link {
       const { complaint, code } = await this.#connectOnce();
       this.#options.executor.reset();
       this.#outbox = [];
+      this.#weigh(-this.#outboxBytes);
       this.#late = [];
       if (code === 'PROTOCOL_VERSION') throw new RegattaError(code, complaint);
       if (this.#closing.signal.aborted) return;
@@ -99,15 +108,28 @@ export class Link {
     this.#stream?.cancel();
   }
 
+  /** The number of the connection that there is, or was last. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
   report(outcome: Outcome): void {
     this.#outbox.push(outcome);
+    this.#weigh(sizeOf(outcome));
     this.#planFlush();
   }
 
   reportLate(late: LateFailure): void {
-    if (this.#late.length >= LATE_MAX) return;
+    if (this.#late.length >= limits.lateFailuresMax) return;
     this.#late.push(late);
     this.#planFlush();
+  }
+
+  /** A coordinator that reads slowly must not fill this process with what it has not read (K1). */
+  #weigh(bytes: number): void {
+    this.#outboxBytes += bytes;
+    if (this.#outboxBytes > limits.outboxBytesMax) this.#options.executor.hold(true, 'link');
+    else if (this.#outboxBytes <= limits.outboxBytesMax / 2) this.#options.executor.hold(false, 'link');
   }
 
   #planFlush(): void {
@@ -134,7 +156,7 @@ export class Link {
     this.#stream = stream;
     this.#full = false;
     let refusal: Refusal | undefined;
-    const unanswered = setTimeout(() => stream.cancel(), WELCOME_MS_MAX);
+    const unanswered = setTimeout(() => stream.cancel(), limits.welcomeMsMax);
     stream.on('data', ({ frame }: ConnectResponse) => {
       switch (frame?.$case) {
         case 'welcome':
@@ -146,7 +168,7 @@ export class Link {
           return;
         case 'work':
           try {
-            return obey(executor, frame.value);
+            return this.#obey(frame.value);
           } catch (thrown) {
             // Nothing that a coordinator says may end this process.
             refusal = { code: 'BAD_ORDER', message: `it sends orders that make no sense: ${messageOf(thrown)}` };
@@ -170,14 +192,33 @@ export class Link {
     };
     stream.on('error', ended);
     stream.on('end', () => ended());
-    stream.write({ frame: { $case: 'hello', value: helloOf(introduction) } });
+    stream.write({ frame: { $case: 'hello', value: helloOf(introduction, executor.pulledRuns) } });
     return promise;
   }
 
-  #welcomed({ incarnation, protocol }: Welcome): void {
-    const { log, address, introduction, onWelcome } = this.#options;
+  #obey({ open, assign, cancel, close, drain, pull, stopPull }: Work): void {
+    const { executor, queues } = this.#options;
+    for (const order of open) executor.open(runOrderOf(order, false));
+    for (const assignment of assign) executor.assign(assignmentOf(assignment));
+    for (const attemptId of cancel) executor.cancel(attemptId);
+    for (const runId of [...stopPull, ...close]) queues.stop(runId);
+    for (const runId of close) executor.close(runId);
+    if (drain !== undefined) {
+      queues.handBack();
+      executor.handBack(drain.handBack);
+    }
+    for (const order of pull.map((wire) => runOrderOf(wire, true))) {
+      executor.open(order);
+      queues.pull(order.runId, lanesOf(order));
+    }
+  }
+
+  #welcomed({ incarnation, protocol, natsServers }: Welcome): void {
+    this.#incarnation = incarnation;
+    const { log, address, introduction, onWelcome, queues } = this.#options;
     this.#backoff.reset();
     this.#complaint = '';
+    if (natsServers.length > 0) queues.found(natsServers);
     log.info({ incarnation, protocol }, `node ${introduction.nodeId} joined ${address}`);
     onWelcome();
   }
@@ -191,6 +232,7 @@ export class Link {
       while (count < this.#outbox.length && (count === 0 || bytes < limits.reportBytes)) {
         bytes += sizeOf(this.#outbox[count++]!);
       }
+      this.#weigh(-bytes);
       const { nodeId } = this.#options.introduction;
       const outcomes = this.#outbox.splice(0, count).map((outcome) => wireOutcomeOf(outcome, nodeId));
       this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes, late: this.#late.splice(0) } } });
@@ -212,8 +254,8 @@ const dial = (address: string): NodeLinkServiceClient =>
     'grpc.max_send_message_length': limits.messageBytesMax,
     'grpc-node.flow_control_window': limits.windowBytes,
     // The wait between tries is ours: gRPC's own grows to minutes.
-    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
-    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
+    'grpc.initial_reconnect_backoff_ms': limits.reconnectMsMin,
+    'grpc.max_reconnect_backoff_ms': limits.reconnectMsMax,
   });
 
 /** Tells the coordinator that we live, and notices when it does not answer (K2). */
@@ -249,13 +291,7 @@ class Heartbeat {
   }
 }
 
-function obey(executor: Executor, { open, assign, cancel, close, drain }: Work): void {
-  for (const order of open) executor.open(runOrderOf(order));
-  for (const assignment of assign) executor.assign(assignmentOf(assignment));
-  for (const attemptId of cancel) executor.cancel(attemptId);
-  for (const runId of close) executor.close(runId);
-  if (drain !== undefined) executor.handBack(drain.handBack);
-}
+const lanesOf = ({ shape: { processes, threads, concurrency } }: RunOrder): number => processes * threads * concurrency;
 
 function explainEnd(address: string, error: ServiceError | undefined): string {
   if (error === undefined) return `${address} closed the link; trying again`;

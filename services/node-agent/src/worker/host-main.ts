@@ -46,9 +46,10 @@ const send = (message: FromHost): void => {
   if (process.connected) process.send!(message);
 };
 
-/** What a pipe takes at once, but for right behind something large. */
-const AT_ONCE_BYTES = 16_384;
 let onTheirWay: Promise<void>[] = [];
+let bytesOnTheirWay = 0;
+/** The agent wants no more for now; or what it was sent piles up here. */
+const behind = { agent: false, pipe: false };
 let gathered: HostNews[] = [];
 let sentAt = 0;
 let gathering: NodeJS.Timeout | undefined;
@@ -60,7 +61,7 @@ const rss = { bytes: 0, readAt: Number.NEGATIVE_INFINITY };
  */
 function emit(news: HostNews): void {
   gathered.push(news);
-  const short = news.end.kind === 'completed' && news.results.byteLength <= AT_ONCE_BYTES;
+  const short = news.end.kind === 'completed' && news.results.byteLength <= limits.atOnceBytes;
   const waitMs = sentAt + limits.gatherMs - performance.now();
   if (!short || waitMs <= 0) return sendGathered();
   gathering ??= setTimeout(sendGathered, waitMs);
@@ -80,12 +81,23 @@ function sendGathered(): void {
   const bytes = news.reduce((sum, { results }) => sum + results.byteLength, 0);
   // What goes on may block this thread next, so it waits for its word to be out; an end waits for nothing.
   const ends = news.every(({ end }) => end.kind !== 'open');
-  if ((ends && bytes <= AT_ONCE_BYTES) || !process.connected) return send(message);
+  if ((ends && bytes <= limits.atOnceBytes) || !process.connected) return send(message);
   const sent = new Promise<void>((resolve) => process.send!(message, () => resolve()));
   onTheirWay.push(sent);
+  weighPipe(bytes);
   void sent.then(() => {
     onTheirWay = onTheirWay.filter((other) => other !== sent);
+    weighPipe(-bytes);
   });
+}
+
+/** Threads cannot see the pipe to the agent: they are told when it is full. */
+function weighPipe(bytes: number): void {
+  bytesOnTheirWay += bytes;
+  if (behind.pipe !== bytesOnTheirWay > (behind.pipe ? limits.pipeBytesMax / 2 : limits.pipeBytesMax)) {
+    behind.pipe = !behind.pipe;
+    lanes.hold(behind.agent || behind.pipe);
+  }
 }
 
 const outlet: Outlet = {
@@ -119,6 +131,10 @@ function obey(order: HostOrder): void {
     case 'close':
       runs.delete(order.runId);
       return;
+    case 'hold':
+      behind.agent = order.on;
+      lanes.hold(behind.agent || behind.pipe);
+      return;
   }
 }
 
@@ -132,7 +148,7 @@ async function work(chunk: HostChunk): Promise<void> {
     if (open.shared === undefined && open.run.taskTimeoutMs > 0) emit(bareNews(chunk.attemptId, chunk.from, OPEN));
     const shared = sharedOf(open);
     if ('thrown' in shared) failAll(chunk, shared.thrown);
-    else await lanes(open.run, shared.value, chunk, cancel.signal);
+    else await lanes.work(open.run, shared.value, chunk, cancel.signal);
   } catch (thrown) {
     emit(bareNews(chunk.attemptId, chunk.from, { kind: 'lost', why: messageOf(thrown) }));
   } finally {

@@ -1,14 +1,17 @@
 /** Lanes on this process's own event loop: as many chunks of a run side by side as its concurrency says. */
+import { Gate } from './gate.ts';
 import { workThrough } from './lane.ts';
 import type { Lanes, Outlet } from './lanes.ts';
 import type { Stall } from './stall.ts';
 import { Thread } from './thread.ts';
 import { findWorkload } from './workload-table.ts';
 
-export function inlineLanes(stall: Stall, outlet: Outlet): Lanes {
+export function inlineLanes(stall: Stall, given: Outlet): Lanes {
   const thread = new Thread(stall);
+  const gate = new Gate();
+  const outlet: Outlet = { ...given, flushed: () => gate.opening ?? given.flushed() };
   const queues = new Map<string, LaneQueue>();
-  return async (run, shared, chunk, cancelled) => {
+  const work: Lanes['work'] = async (run, shared, chunk, cancelled) => {
     const receivedAt = performance.now();
     const queue = queues.get(run.runId) ?? new LaneQueue(run.concurrency);
     queues.set(run.runId, queue);
@@ -21,6 +24,7 @@ export function inlineLanes(stall: Stall, outlet: Outlet): Lanes {
       if (queue.idle) queues.delete(run.runId);
     }
   };
+  return { work, hold: (on) => gate.hold(on) };
 }
 
 /** First come, first served. */

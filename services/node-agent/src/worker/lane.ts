@@ -57,13 +57,13 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
       journal.send('open');
       yieldedAt = performance.now();
     }
-    if (outlet.flushed() !== undefined) yieldedAt = await allSent(outlet);
+    if (outlet.flushed() !== undefined) yieldedAt = await allSent(work);
     // Who spoke last is who holds the thread: so no other lane speaks until the task has given it back. And the word
     // must be out before the task blocks it: right behind large results even a short one may have to wait.
     const leaveFloor = run.taskTimeoutMs > 0 ? await thread.takeFloor() : undefined;
     if (leaveFloor !== undefined && !cancelled.aborted) {
       journal.send('open');
-      yieldedAt = await allSent(outlet);
+      yieldedAt = await allSent(work);
     }
     if (cancelled.aborted) {
       leaveFloor?.();
@@ -83,9 +83,15 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
   journal.send('completed');
 }
 
-/** Waits until all news is on its way. @returns the time then */
-async function allSent(outlet: Outlet): Promise<number> {
-  for (let sending = outlet.flushed(); sending !== undefined; sending = outlet.flushed()) await sending;
+/** Waits until all news is on its way and more may be made, or the attempt is to stop. @returns the time then */
+async function allSent({ outlet, cancelled }: LaneWork): Promise<number> {
+  const stopped = Promise.withResolvers<void>();
+  const stop = (): void => stopped.resolve();
+  cancelled.addEventListener('abort', stop, { once: true });
+  for (let sending = outlet.flushed(); sending !== undefined && !cancelled.aborted; sending = outlet.flushed()) {
+    await Promise.race([sending, stopped.promise]);
+  }
+  cancelled.removeEventListener('abort', stop);
   return performance.now();
 }
 
@@ -375,7 +381,7 @@ class Journal {
   #failure(task: number, code: string, thrown: unknown): HostFailure {
     // Of failures that we made ourselves the stack is ours, and tells the author of the task nothing.
     const stack = OUR_OWN.has(code) ? '' : shortStack(thrown);
-    const failure = { task, code, message: shortMessage(thrown), stack };
+    const failure = { task, code, message: shortMessage(thrown), stack, ...delayIn(thrown) };
     this.#failureCharacters += failure.message.length + failure.stack.length;
     return failure;
   }
@@ -389,6 +395,12 @@ class Journal {
 }
 
 const OUR_OWN: ReadonlySet<string> = new Set(['TASK_TIMED_OUT', 'RESULT_TOO_LARGE', 'INPUT_UNREADABLE']);
+
+/** What it threw may say so, as `RetryLater` does. */
+function delayIn(thrown: unknown): { readonly retryAfterMs?: number } {
+  const asked = thrown instanceof Error && 'retryAfterMs' in thrown ? thrown.retryAfterMs : 0;
+  return typeof asked === 'number' && asked > 0 && Number.isFinite(asked) ? { retryAfterMs: asked } : {};
+}
 
 const shortMessage = (thrown: unknown): string => messageOf(thrown).slice(0, limits.messageCharactersMax);
 const shortStack = (thrown: unknown): string =>

@@ -1,10 +1,12 @@
 import type { HostChunk, HostNews, HostRun, LateFailure } from './messages.ts';
 
-/**
- * Where a host process works on chunks: on its own event loop, or in a pool of threads.
- * Settles when the chunk's last news has been emitted; rejects only where nothing could be emitted.
- */
-export type Lanes = (run: HostRun, shared: unknown, chunk: HostChunk, cancelled: AbortSignal) => Promise<void>;
+/** Where a host process works on chunks: on its own event loop, or in a pool of threads. */
+export interface Lanes {
+  /** Settles when the chunk's last news has been emitted; rejects only where nothing could be emitted. */
+  readonly work: (run: HostRun, shared: unknown, chunk: HostChunk, cancelled: AbortSignal) => Promise<void>;
+  /** While it is on no task begins. */
+  readonly hold: (on: boolean) => void;
+}
 
 /** Where news goes. */
 export interface Outlet {
@@ -13,8 +15,8 @@ export interface Outlet {
   /** A task was stopped and goes on: this process should end when its other work is done. */
   readonly abandoned: () => void;
   /**
-   * Undefined where all news is on its way; otherwise resolves when it may be. A task that blocks the thread before
-   * then holds back what others have finished.
+   * Undefined where all news is on its way and more may be made; otherwise resolves when that may be so. A task that
+   * blocks the thread before then holds back what others have finished.
    */
   readonly flushed: () => Promise<void> | undefined;
 }

@@ -30,13 +30,17 @@ export type HostOrder =
   | { readonly kind: 'open'; readonly run: HostRun }
   | { readonly kind: 'chunk'; readonly chunk: HostChunk }
   | { readonly kind: 'cancel'; readonly attemptId: number }
-  | { readonly kind: 'close'; readonly runId: string };
+  | { readonly kind: 'close'; readonly runId: string }
+  /** While it is on no task begins: those who take results are behind. */
+  | { readonly kind: 'hold'; readonly on: boolean };
 
 export interface HostFailure {
   readonly task: number;
   readonly code: string;
   readonly message: string;
   readonly stack: string;
+  /** It asks not to be tried again before. */
+  readonly retryAfterMs?: number;
 }
 
 /** Tasks [from, to) of an attempt are done. Times in the units of their names. */

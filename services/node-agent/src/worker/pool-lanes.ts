@@ -8,7 +8,7 @@ import { messageOf } from '@regatta/kernel';
 import { Piscina } from 'piscina';
 import type { Lanes, Outlet } from './lanes.ts';
 import { bareNews, type FromThread } from './messages.ts';
-import { STOPS, type ThreadOrder } from './thread-main.ts';
+import { NOTES, type Note, type ThreadOrder } from './thread-main.ts';
 
 interface OpenChunk {
   reported: number;
@@ -27,14 +27,15 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
     // A thread that sleeps in Atomics.wait between chunks would hear neither its timers nor an order to stop.
     atomics: 'disabled',
   });
-  const stops = new BroadcastChannel(STOPS);
+  const notes = new BroadcastChannel(NOTES);
+  const note = (all: Note): void => notes.postMessage(all);
   const chunks = new Map<number, OpenChunk>();
   const stopping = new Set<number>();
+  let held = false;
   pool.on('message', (message: FromThread) => {
     if (message.kind === 'late') return emitLate(message.late);
     if (message.kind === 'abandoned') return abandoned();
-    // What was said before a thread could hear is said again: its chunk may be waiting for it.
-    if (message.kind === 'up') return stopping.forEach((attemptId) => void stops.postMessage(attemptId));
+    if (message.kind === 'up') return tellNewcomer();
     const { news } = message;
     const chunk = chunks.get(news.attemptId);
     if (chunk === undefined) return;
@@ -42,12 +43,17 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
     emit(news);
     if (news.end.kind !== 'open') chunk.ended.resolve();
   });
-  return async (run, shared, chunk, cancelled) => {
+  /** What was said before a thread could hear is said again: its chunk may be waiting for it. */
+  function tellNewcomer(): void {
+    for (const attemptId of stopping) note({ kind: 'stop', attemptId });
+    if (held) note({ kind: 'hold', on: true });
+  }
+  const work: Lanes['work'] = async (run, shared, chunk, cancelled) => {
     const open: OpenChunk = { reported: chunk.from, ended: Promise.withResolvers() };
     chunks.set(chunk.attemptId, open);
     const onCancel = (): void => {
       stopping.add(chunk.attemptId);
-      stops.postMessage(chunk.attemptId);
+      note({ kind: 'stop', attemptId: chunk.attemptId });
     };
     cancelled.addEventListener('abort', onCancel, { once: true });
     if (cancelled.aborted) onCancel();
@@ -65,4 +71,9 @@ export function poolLanes(threads: number, concurrency: number, { emit, emitLate
     if (thrown === undefined) return;
     emit(bareNews(chunk.attemptId, open.reported, { kind: 'lost', why: messageOf(thrown) }));
   };
+  const hold = (on: boolean): void => {
+    held = on;
+    note({ kind: 'hold', on });
+  };
+  return { work, hold };
 }

@@ -1,14 +1,21 @@
 /** What runs in a pool's thread: one call works through one chunk. */
 import { BroadcastChannel, parentPort } from 'node:worker_threads';
+import { Gate } from './gate.ts';
 import { workThrough } from './lane.ts';
 import type { Outlet } from './lanes.ts';
 import { catchLateFailures } from './late.ts';
+import { limits } from './limits.ts';
 import type { FromThread, HostChunk, HostRun } from './messages.ts';
 import { Thread } from './thread.ts';
 import { findWorkload } from './workload-table.ts';
 
-/** The channel on which attempts are named that are to stop. */
-export const STOPS = 'regatta-stops';
+/** The channel on which all threads of a pool are told what is rare. */
+export const NOTES = 'regatta-notes';
+
+export type Note =
+  | { readonly kind: 'stop'; readonly attemptId: number }
+  /** While it is on no task begins. */
+  | { readonly kind: 'hold'; readonly on: boolean };
 
 export interface ThreadOrder {
   readonly run: HostRun;
@@ -19,10 +26,10 @@ export interface ThreadOrder {
 }
 
 const thread = new Thread();
+const gate = new Gate();
 const attempts = new Map<number, AbortController>();
 /** Attempts to stop that this thread does not know: another's, or its own that are still on their way. */
 const unknownStops: number[] = [];
-const UNKNOWN_STOPS_MAX = 1_000;
 
 const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
 
@@ -30,17 +37,22 @@ if (parentPort !== null) {
   catchLateFailures();
   // Nobody reads it, and by way of the host's main thread it would pile up there.
   process.stdout.write = () => true;
-  const stops = new BroadcastChannel(STOPS);
-  stops.onmessage = ({ data }: { data: unknown }) => stop(data as number);
-  stops.unref();
+  const notes = new BroadcastChannel(NOTES);
+  notes.onmessage = ({ data }: { data: unknown }) => obey(data as Note);
+  notes.unref();
   say({ kind: 'up' });
+}
+
+function obey(note: Note): void {
+  if (note.kind === 'hold') gate.hold(note.on);
+  else stop(note.attemptId);
 }
 
 function stop(attemptId: number): void {
   const attempt = attempts.get(attemptId);
   if (attempt !== undefined) return attempt.abort();
   unknownStops.push(attemptId);
-  if (unknownStops.length > UNKNOWN_STOPS_MAX) unknownStops.shift();
+  if (unknownStops.length > limits.unknownStopsMax) unknownStops.shift();
 }
 
 const outlet: Outlet = {
@@ -48,7 +60,7 @@ const outlet: Outlet = {
   emitLate: (late) => say({ kind: 'late', late }),
   abandoned: () => say({ kind: 'abandoned' }),
   // The other side's loop is free: what is posted is on its way.
-  flushed: () => undefined,
+  flushed: () => gate.opening,
 };
 
 export default async function work({ run, shared, chunk, givenAt }: ThreadOrder): Promise<void> {

@@ -50,7 +50,7 @@ export class ExecutorBench {
 
   open(runId: string, workload: string, params: RunOrder['params'], over: Partial<RunOrder> = {}): void {
     const shape = { processes: 1, threads: 1, concurrency: 1 };
-    this.executor.open({ runId, workload, params, shape, taskTimeoutMs: 0, ...over });
+    this.executor.open({ runId, workload, params, shape, taskTimeoutMs: 0, pulled: false, ...over });
   }
 
   assign(runId: string, attemptId: number, from = attemptId, to = from + 1, alone = false): void {
