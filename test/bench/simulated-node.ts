@@ -50,7 +50,7 @@ export class SimulatedNode {
       limits: [],
       version: 'bench',
     };
-    this.#send({ $case: 'hello', value: { ...helloOf(introduction), instance: randomUUID() } });
+    this.#send({ $case: 'hello', value: { ...helloOf(introduction, []), instance: randomUUID() } });
   }
 
   /** Rejects where the link breaks before. */
@@ -95,7 +95,7 @@ export class SimulatedNode {
   #beat(): void {
     const sentMs = performance.now();
     this.#unanswered.push(sentMs);
-    this.#send({ $case: 'heartbeat', value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: 0 } });
+    this.#send({ $case: 'heartbeat', value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 } });
   }
 
   /** All of a frame's tasks are answered in one frame. By then nothing is left to be cancelled, closed or handed back. */

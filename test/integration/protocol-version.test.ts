@@ -27,6 +27,7 @@ const hello: Hello = {
   },
   workloads: [],
   limits: [],
+  pulls: [],
   runtime: 'node24',
   version: '0.0.0',
   instance: 'by-hand',

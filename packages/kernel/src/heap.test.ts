@@ -38,6 +38,17 @@ describe('a heap', () => {
     assert.equal(new Set(out).size, 100);
   });
 
+  it('gives out its items as another does that was filled with them in the order of that one', () => {
+    const items = Array.from({ length: 200 }, (_, id) => ({ id, at: (id * 7) % 5 }));
+    const heap = new MinHeap<(typeof items)[number]>((item) => item.at);
+    for (const item of items) heap.push(item);
+    for (let i = 0; i < 50; i++) heap.pop();
+    const copy = new MinHeap<(typeof items)[number]>((item) => item.at);
+    for (const item of heap.items()) copy.push(item);
+    while (heap.size > 0) assert.equal(copy.pop(), heap.pop());
+    assert.equal(copy.size, 0);
+  });
+
   it('gives out nothing when it is empty', () => {
     const heap = new MinHeap<number>(identity);
     assert.equal(heap.pop(), undefined);

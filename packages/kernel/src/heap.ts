@@ -15,7 +15,7 @@ export class MinHeap<T> {
     return this.#items[0];
   }
 
-  /** All items, in no set order. */
+  /** All items, in no set order; but a heap that they are pushed to in this one gives them out as this heap would. */
   items(): readonly T[] {
     return this.#items;
   }

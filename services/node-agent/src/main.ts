@@ -5,16 +5,15 @@ import { messageOf, RegattaError } from '@regatta/kernel';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import { readConfig } from './config.ts';
+import { Queues } from './fanout/queues.ts';
 import { Executor } from './hosts/executor.ts';
-import { limitViews } from './limits.ts';
+import { limits, limitViews } from './limits.ts';
 import { Link } from './link/link.ts';
 import { readMachine, readThrottledMs } from './machine/machine.ts';
 import { Stall } from './worker/stall.ts';
 
 /** The same as the CLI's for a cluster that cannot be used. */
 const EXIT_REFUSED = 3;
-/** Less is no room for a Node process and its work. */
-const HOST_MEMORY_LEAST = 256 * 2 ** 20;
 
 // Payloads lie outside V8's heap, and for every 64 MiB of them that pass it would search the whole heap: docs/adr/0008.
 setFlagsFromString('--external-memory-accounted-in-global-limit');
@@ -33,13 +32,11 @@ function logStream(): pino.DestinationStream {
   return process.stderr.isTTY ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true });
 }
 
-// Read from files of the cgroup: often enough at twenty times a second.
-const THROTTLE_READ_MS = 50;
 const throttledAtStart = readThrottledMs();
 const throttled = { ms: 0, readAt: performance.now() };
 function throttledMs(): number {
   const now = performance.now();
-  if (now - throttled.readAt >= THROTTLE_READ_MS) {
+  if (now - throttled.readAt >= limits.throttleReadMs) {
     throttled.ms = readThrottledMs() - throttledAtStart;
     throttled.readAt = now;
   }
@@ -48,13 +45,17 @@ function throttledMs(): number {
 
 const hostLimits = {
   tasksMax: config.hostTasks,
-  memoryBytesMax: config.hostMemoryBytes ?? Math.max(HOST_MEMORY_LEAST, (0.75 * machine.memoryBytes) / found.cores),
+  memoryBytesMax:
+    config.hostMemoryBytes ??
+    Math.max(limits.hostMemoryDefaultBytesMin, (limits.hostMemoryDefaultPart * machine.memoryBytes) / found.cores),
 };
 const executor = new Executor({
   cores: machine.cores,
   prestart: config.prestart ?? machine.cores,
   hostLimits,
-  report: (outcome) => link?.report(outcome),
+  report: (outcome) => {
+    if (!queues.report(outcome)) link?.report(outcome);
+  },
   reportLate: (late) => link?.reportLate(late),
   onUnable: (why) => {
     process.stderr.write(`regatta-node-agent: host processes do not start here: ${why}\n`);
@@ -62,6 +63,14 @@ const executor = new Executor({
   },
   takeAgentStall: () => stall.take(),
   throttledMs,
+});
+
+const queues = new Queues({
+  nodeId: config.id,
+  nats: config.nats,
+  incarnation: () => link?.incarnation ?? 0,
+  executor,
+  log,
 });
 
 let told = false;
@@ -74,9 +83,10 @@ function tellParent(): void {
 const end = (code: number): void => {
   link?.close();
   executor.shutDown();
+  void queues.close();
   process.exitCode = code;
   // Nothing is left to wait for but sockets that close themselves.
-  setTimeout(() => process.exit(code), 100).unref();
+  setTimeout(() => process.exit(code), limits.endMsMax).unref();
 };
 process.on('SIGINT', () => end(0));
 process.on('SIGTERM', () => end(0));
@@ -95,11 +105,13 @@ try {
     address: config.coordinator,
     introduction: { nodeId: config.id, machine, workloads, version, limits: limitViews(hostLimits) },
     executor,
+    queues,
     log,
     pulse: () => ({
       rssBytes: process.memoryUsage.rss(),
       hosts: executor.hosts,
       throttledMs: throttledMs(),
+      pulled: queues.held,
     }),
     // Whoever started this process waits for it to be of use.
     onWelcome: tellParent,

@@ -137,6 +137,8 @@ export interface RunSpec {
   /** 0: none. */
   taskTimeoutMs: number;
   deadlineMs: number;
+  /** How chunks reach nodes: "grpc", pushed, or "nats", through a queue. Empty in what is asked: as suits the kind. */
+  transport: string;
 }
 
 export interface RunStatus {
@@ -387,6 +389,7 @@ function createBaseRunSpec(): RunSpec {
     retries: 0,
     taskTimeoutMs: 0,
     deadlineMs: 0,
+    transport: "",
   };
 }
 
@@ -427,6 +430,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     }
     if (message.deadlineMs !== 0) {
       writer.uint32(97).double(message.deadlineMs);
+    }
+    if (message.transport !== "") {
+      writer.uint32(106).string(message.transport);
     }
     return writer;
   },
@@ -540,6 +546,14 @@ export const RunSpec: MessageFns<RunSpec> = {
             message.deadlineMs = reader.double();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.transport = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -578,6 +592,7 @@ export const RunSpec: MessageFns<RunSpec> = {
         : isSet(object.deadline_ms)
         ? globalThis.Number(object.deadline_ms)
         : 0,
+      transport: isSet(object.transport) ? globalThis.String(object.transport) : "",
     };
   },
 
@@ -619,6 +634,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     if (message.deadlineMs !== 0) {
       obj.deadlineMs = floatToJson(message.deadlineMs);
     }
+    if (message.transport !== "") {
+      obj.transport = message.transport;
+    }
     return obj;
   },
 
@@ -639,6 +657,7 @@ export const RunSpec: MessageFns<RunSpec> = {
     message.retries = object.retries ?? 0;
     message.taskTimeoutMs = object.taskTimeoutMs ?? 0;
     message.deadlineMs = object.deadlineMs ?? 0;
+    message.transport = object.transport ?? "";
     return message;
   },
 };

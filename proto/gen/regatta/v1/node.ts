@@ -51,6 +51,8 @@ export interface Hello {
   /** Drawn at random when the agent starts: tells a node that comes back from another one of its name. */
   instance: string;
   limits: Limit[];
+  /** Runs that it still pulls chunks for: it goes on while no coordinator is there. */
+  pulls: string[];
 }
 
 export interface Machine {
@@ -74,6 +76,8 @@ export interface Heartbeat {
   hosts: number;
   /** Time that the cgroup held this node's processes back since the node started. */
   throttledMs: number;
+  /** Chunks from queues that it holds. */
+  pulled: number;
 }
 
 export interface Welcome {
@@ -81,6 +85,8 @@ export interface Welcome {
   incarnation: number;
   heartbeatMs: number;
   leaseMs: number;
+  /** Where the queues of I/O runs are, HOST:PORT each; empty where there are none. What opens them each node has itself. */
+  natsServers: string[];
 }
 
 export interface Refusal {
@@ -97,7 +103,13 @@ export interface Work {
   /** Runs that have ended: drop what is kept for them. */
   close: string[];
   /** Set: hand back chunks that no lane has begun, as stopped. */
-  drain: Drain | undefined;
+  drain:
+    | Drain
+    | undefined;
+  /** Runs whose chunks the node is to take from their queues, as many at a time as the shape has lanes. */
+  pull: RunOrder[];
+  /** Runs of which it is to take no more; what it holds goes on. */
+  stopPull: string[];
 }
 
 export interface Drain {
@@ -165,6 +177,8 @@ export interface Outcome {
     /** It cannot go on. What [from, to) covers is done; the rest is not. */
     { $case: "lost"; value: Loss }
     | undefined;
+  /** For each failure: at least so long it asks not to be tried again. Empty where none does. */
+  retryAfterMs: number[];
 }
 
 export interface Loss {
@@ -484,6 +498,7 @@ function createBaseHello(): Hello {
     pid: 0,
     instance: "",
     limits: [],
+    pulls: [],
   };
 }
 
@@ -518,6 +533,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.limits) {
       Limit.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.pulls) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -615,6 +633,14 @@ export const Hello: MessageFns<Hello> = {
             message.limits.push(Limit.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.pulls.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -655,6 +681,7 @@ export const Hello: MessageFns<Hello> = {
       limits: globalThis.Array.isArray(object?.limits)
         ? object.limits.map((e: any) => Limit.fromJSON(e))
         : [],
+      pulls: globalThis.Array.isArray(object?.pulls) ? object.pulls.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -690,6 +717,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.limits?.length) {
       obj.limits = message.limits.map((e) => Limit.toJSON(e));
     }
+    if (message.pulls?.length) {
+      obj.pulls = message.pulls;
+    }
     return obj;
   },
 
@@ -710,6 +740,7 @@ export const Hello: MessageFns<Hello> = {
     message.pid = object.pid ?? 0;
     message.instance = object.instance ?? "";
     message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    message.pulls = object.pulls?.map((e) => e) || [];
     return message;
   },
 };
@@ -896,7 +927,7 @@ export const Machine: MessageFns<Machine> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0 };
+  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -912,6 +943,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.throttledMs !== 0) {
       writer.uint32(33).double(message.throttledMs);
+    }
+    if (message.pulled !== 0) {
+      writer.uint32(40).uint32(message.pulled);
     }
     return writer;
   },
@@ -961,6 +995,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.throttledMs = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pulled = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -991,6 +1033,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         : isSet(object.throttled_ms)
         ? globalThis.Number(object.throttled_ms)
         : 0,
+      pulled: isSet(object.pulled) ? globalThis.Number(object.pulled) : 0,
     };
   },
 
@@ -1008,6 +1051,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     if (message.throttledMs !== 0) {
       obj.throttledMs = floatToJson(message.throttledMs);
     }
+    if (message.pulled !== 0) {
+      obj.pulled = Math.round(message.pulled);
+    }
     return obj;
   },
 
@@ -1020,12 +1066,13 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.rssBytes = object.rssBytes ?? 0;
     message.hosts = object.hosts ?? 0;
     message.throttledMs = object.throttledMs ?? 0;
+    message.pulled = object.pulled ?? 0;
     return message;
   },
 };
 
 function createBaseWelcome(): Welcome {
-  return { protocol: 0, incarnation: 0, heartbeatMs: 0, leaseMs: 0 };
+  return { protocol: 0, incarnation: 0, heartbeatMs: 0, leaseMs: 0, natsServers: [] };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1041,6 +1088,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.leaseMs !== 0) {
       writer.uint32(33).double(message.leaseMs);
+    }
+    for (const v of message.natsServers) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1090,6 +1140,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.leaseMs = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.natsServers.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1116,6 +1174,11 @@ export const Welcome: MessageFns<Welcome> = {
         : isSet(object.lease_ms)
         ? globalThis.Number(object.lease_ms)
         : 0,
+      natsServers: globalThis.Array.isArray(object?.natsServers)
+        ? object.natsServers.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.nats_servers)
+        ? object.nats_servers.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1133,6 +1196,9 @@ export const Welcome: MessageFns<Welcome> = {
     if (message.leaseMs !== 0) {
       obj.leaseMs = floatToJson(message.leaseMs);
     }
+    if (message.natsServers?.length) {
+      obj.natsServers = message.natsServers;
+    }
     return obj;
   },
 
@@ -1145,6 +1211,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.incarnation = object.incarnation ?? 0;
     message.heartbeatMs = object.heartbeatMs ?? 0;
     message.leaseMs = object.leaseMs ?? 0;
+    message.natsServers = object.natsServers?.map((e) => e) || [];
     return message;
   },
 };
@@ -1235,7 +1302,7 @@ export const Refusal: MessageFns<Refusal> = {
 };
 
 function createBaseWork(): Work {
-  return { open: [], assign: [], cancel: [], close: [], drain: undefined };
+  return { open: [], assign: [], cancel: [], close: [], drain: undefined, pull: [], stopPull: [] };
 }
 
 export const Work: MessageFns<Work> = {
@@ -1258,6 +1325,12 @@ export const Work: MessageFns<Work> = {
     }
     if (message.drain !== undefined) {
       Drain.encode(message.drain, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.pull) {
+      RunOrder.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.stopPull) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1325,6 +1398,22 @@ export const Work: MessageFns<Work> = {
             message.drain = Drain.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pull.push(RunOrder.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.stopPull.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1344,6 +1433,12 @@ export const Work: MessageFns<Work> = {
       cancel: globalThis.Array.isArray(object?.cancel) ? object.cancel.map((e: any) => globalThis.Number(e)) : [],
       close: globalThis.Array.isArray(object?.close) ? object.close.map((e: any) => globalThis.String(e)) : [],
       drain: isSet(object.drain) ? Drain.fromJSON(object.drain) : undefined,
+      pull: globalThis.Array.isArray(object?.pull) ? object.pull.map((e: any) => RunOrder.fromJSON(e)) : [],
+      stopPull: globalThis.Array.isArray(object?.stopPull)
+        ? object.stopPull.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.stop_pull)
+        ? object.stop_pull.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1364,6 +1459,12 @@ export const Work: MessageFns<Work> = {
     if (message.drain !== undefined) {
       obj.drain = Drain.toJSON(message.drain);
     }
+    if (message.pull?.length) {
+      obj.pull = message.pull.map((e) => RunOrder.toJSON(e));
+    }
+    if (message.stopPull?.length) {
+      obj.stopPull = message.stopPull;
+    }
     return obj;
   },
 
@@ -1377,6 +1478,8 @@ export const Work: MessageFns<Work> = {
     message.cancel = object.cancel?.map((e) => e) || [];
     message.close = object.close?.map((e) => e) || [];
     message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
+    message.pull = object.pull?.map((e) => RunOrder.fromPartial(e)) || [];
+    message.stopPull = object.stopPull?.map((e) => e) || [];
     return message;
   },
 };
@@ -1988,6 +2091,7 @@ function createBaseOutcome(): Outcome {
     failures: [],
     timing: undefined,
     end: undefined,
+    retryAfterMs: [],
   };
 }
 
@@ -2024,6 +2128,13 @@ export const Outcome: MessageFns<Outcome> = {
       case "lost":
         Loss.encode(message.end.value, writer.uint32(82).fork()).join();
         break;
+    }
+    if (message.retryAfterMs.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.retryAfterMs) {
+        writer.double(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2121,6 +2232,24 @@ export const Outcome: MessageFns<Outcome> = {
             message.end = { $case: "lost", value: Loss.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag === 89) {
+              message.retryAfterMs.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.retryAfterMs.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2159,6 +2288,11 @@ export const Outcome: MessageFns<Outcome> = {
         : isSet(object.lost)
         ? { $case: "lost", value: Loss.fromJSON(object.lost) }
         : undefined,
+      retryAfterMs: globalThis.Array.isArray(object?.retryAfterMs)
+        ? object.retryAfterMs.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.retry_after_ms)
+        ? object.retry_after_ms.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -2191,6 +2325,9 @@ export const Outcome: MessageFns<Outcome> = {
       obj.stopped = message.end.value;
     } else if (message.end?.$case === "lost") {
       obj.lost = Loss.toJSON(message.end.value);
+    }
+    if (message.retryAfterMs?.length) {
+      obj.retryAfterMs = message.retryAfterMs.map((e) => floatToJson(e));
     }
     return obj;
   },
@@ -2229,6 +2366,7 @@ export const Outcome: MessageFns<Outcome> = {
         break;
       }
     }
+    message.retryAfterMs = object.retryAfterMs?.map((e) => e) || [];
     return message;
   },
 };

@@ -4,6 +4,7 @@
  * told to any client.
  */
 
+import type { LimitView } from '@regatta/kernel';
 import type {
   Heartbeat,
   Hello,
@@ -15,26 +16,18 @@ import type { Limit, Workload } from '@regatta/proto/workload';
 import { emptyEntries, packCount } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
 import type { Introduction, Machine, Pulse, WorkloadCard } from '../engine/fleet.ts';
-import { type LimitView, limits } from '../engine/limits.ts';
+import { limits } from '../engine/limits.ts';
 import type { LateFailure } from '../engine/run-record.ts';
-
-const WORKLOADS_PER_NODE_MAX = 1_000;
-const LIMITS_PER_NODE_MAX = 100;
-const PARAMETERS_PER_WORKLOAD_MAX = 100;
-const MESSAGE_CHARACTERS_MAX = 4_096;
-const STACK_CHARACTERS_MAX = 8_192;
-// Sums of a million of these are still exact.
-const AMOUNT_MAX = 2 ** 33;
-const HOST_RSS_BYTES_MAX = 2 ** 40;
 
 /** @throws Error in one line where something that a node must say is missing */
 export function introductionOf(hello: Hello, address: string): Introduction {
   const { nodeId, machine, workloads, runtime, version, pid, instance } = hello;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(nodeId))
     throw new Error('its name is not 1 to 63 letters, digits, . _ -');
-  if (machine === undefined || !(machine.cores >= 1 && machine.cores <= 65_536)) throw new Error('it tells no machine');
-  if (workloads.length > WORKLOADS_PER_NODE_MAX)
-    throw new Error(`it offers more than ${WORKLOADS_PER_NODE_MAX} workloads`);
+  if (machine === undefined || !(machine.cores >= 1 && machine.cores <= limits.coresPerNodeMax))
+    throw new Error('it tells no machine');
+  if (workloads.length > limits.workloadsPerNodeMax)
+    throw new Error(`it offers more than ${limits.workloadsPerNodeMax} workloads`);
   return {
     nodeId,
     machine: machineOf(machine),
@@ -44,7 +37,8 @@ export function introductionOf(hello: Hello, address: string): Introduction {
     pid,
     instance: label(instance),
     address,
-    limits: hello.limits.slice(0, LIMITS_PER_NODE_MAX).map(limitOf),
+    pulls: hello.pulls.slice(0, limits.pullsPerNodeMax).map((runId) => label(runId)),
+    limits: hello.limits.slice(0, limits.limitsPerNodeMax).map(limitOf),
   };
 }
 
@@ -52,24 +46,24 @@ const machineOf = (machine: Machine): Machine => ({
   ...machine,
   id: label(machine.id),
   hostname: label(machine.hostname),
-  quotaCores: amount(machine.quotaCores, 65_536),
+  quotaCores: amount(machine.quotaCores, limits.coresPerNodeMax),
 });
 
 function cardOf({ name, kind, summary, parameters }: Workload): WorkloadCard {
   if (!/^[a-z][a-z0-9-]*$/.test(name) || name.length > limits.nameCharactersMax)
     throw new Error('it offers a workload whose name is not lower case letters, digits and hyphens');
-  if (parameters.length > PARAMETERS_PER_WORKLOAD_MAX)
-    throw new Error(`its workload ${name} takes more than ${PARAMETERS_PER_WORKLOAD_MAX} parameters`);
+  if (parameters.length > limits.parametersPerWorkloadMax)
+    throw new Error(`its workload ${name} takes more than ${limits.parametersPerWorkloadMax} parameters`);
   return {
     name,
     kind: kind === 2 ? 'io' : 'cpu',
-    summary: label(summary, MESSAGE_CHARACTERS_MAX),
+    summary: label(summary, limits.messageCharactersMax),
     parameters: parameters.map((parameter) => ({
       name: label(parameter.name),
       type: label(parameter.type),
-      defaultJson: cut(parameter.defaultJson, MESSAGE_CHARACTERS_MAX),
+      defaultJson: cut(parameter.defaultJson, limits.messageCharactersMax),
       unit: label(parameter.unit),
-      description: label(parameter.description, MESSAGE_CHARACTERS_MAX),
+      description: label(parameter.description, limits.messageCharactersMax),
     })),
   };
 }
@@ -92,28 +86,30 @@ const cut = (text: string, charactersMax: number): string =>
 /** What a node has measured: no NaN and nothing endless gets into a sum. */
 const amount = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
 
-export const pulseOf = ({ rssBytes, hosts, throttledMs }: Heartbeat): Pulse => ({
-  rssBytes: amount(rssBytes, HOST_RSS_BYTES_MAX),
+export const pulseOf = ({ rssBytes, hosts, throttledMs, pulled }: Heartbeat): Pulse => ({
+  rssBytes: amount(rssBytes, limits.hostRssBytesMax),
   hosts,
-  throttledMs: amount(throttledMs, AMOUNT_MAX),
+  throttledMs: amount(throttledMs, limits.measuredMsMax),
+  pulled,
 });
 
 export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure): LateFailure => ({
   runId,
   task,
-  message: cut(message, MESSAGE_CHARACTERS_MAX),
-  stack: cut(stack, STACK_CHARACTERS_MAX),
+  message: cut(message, limits.messageCharactersMax),
+  stack: cut(stack, limits.stackCharactersMax),
 });
 
 /** @throws Error where the outcome contradicts itself */
 export function outcomeOf(wire: WireOutcome): Outcome {
   checkResults(wire);
   const { attemptId, runId, from, to, results } = wire;
-  const failures = wire.failures.map(({ task, code, message, stack }) => ({
+  const failures = wire.failures.map(({ task, code, message, stack }, i) => ({
     task,
     code: label(code),
-    message: cut(message, MESSAGE_CHARACTERS_MAX),
-    stack: cut(stack, STACK_CHARACTERS_MAX),
+    message: cut(message, limits.messageCharactersMax),
+    stack: cut(stack, limits.stackCharactersMax),
+    ...(wire.retryAfterMs[i]! > 0 && { retryAfterMs: amount(wire.retryAfterMs[i]!, limits.measuredMsMax) }),
   }));
   const timing = timingOf(wire.timing, to - from);
   return { attemptId, runId, from, to, results, failures, timing, end: endOf(wire) };
@@ -140,10 +136,10 @@ function endOf({ end }: WireOutcome): Outcome['end'] {
       const { culprit, exit, code, message, signal, rssBytes, stderrTail } = end.value;
       const loss = {
         code: label(code),
-        message: cut(message, MESSAGE_CHARACTERS_MAX),
+        message: cut(message, limits.messageCharactersMax),
         signal: label(signal),
-        rssBytes: amount(rssBytes, HOST_RSS_BYTES_MAX),
-        stderrTail: cut(stderrTail, MESSAGE_CHARACTERS_MAX),
+        rssBytes: amount(rssBytes, limits.hostRssBytesMax),
+        stderrTail: cut(stderrTail, limits.messageCharactersMax),
         exit,
       };
       return { kind: 'lost', loss: culprit === undefined ? loss : { ...loss, culprit } };
@@ -172,7 +168,7 @@ function timingOf(wire: WireTiming | undefined, tasks: number): Timing {
   const [wallUs, cpuUs] = [uint32s(wire.wallUs), uint32s(wire.cpuUs)];
   for (const { length } of [wallUs, cpuUs])
     if (length !== 0 && length !== tasks) throw new Error(`it times ${length} of ${tasks} tasks`);
-  const ms = (value: number): number => amount(value, AMOUNT_MAX);
+  const ms = (value: number): number => amount(value, limits.measuredMsMax);
   return {
     wallUs,
     cpuUs,
@@ -183,7 +179,7 @@ function timingOf(wire: WireTiming | undefined, tasks: number): Timing {
     residentMs: ms(wire.residentMs),
     bytes: amount(wire.bytes, limits.messageBytesMax),
     host: wire.host,
-    hostRssBytes: amount(wire.hostRssBytes, HOST_RSS_BYTES_MAX),
+    hostRssBytes: amount(wire.hostRssBytes, limits.hostRssBytesMax),
     stallMs: ms(wire.stallMs),
     throttledMs: ms(wire.throttledMs),
   };

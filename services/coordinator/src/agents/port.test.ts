@@ -39,17 +39,20 @@ class FakeStream extends EventEmitter {
 
 let stream: FakeStream;
 let port: StreamPort;
+/** Attempts that were taken back. */
+let unsent: number[];
 
 beforeEach(() => {
   stream = new FakeStream();
-  port = new StreamPort(stream as unknown as NodeStream);
+  unsent = [];
+  port = new StreamPort(stream as unknown as NodeStream, ({ attemptId }) => void unsent.push(attemptId));
 });
 
 const shape = { processes: 1, threads: 1, concurrency: 1 };
 const openOf = (runId: string, paramsJson = '{}') => ({ runId, workload: 'noop', paramsJson, shape, taskTimeoutMs: 0 });
 
 function assign(attemptId: number, bytes = 0): void {
-  const inputs = new Uint8Array(bytes).fill(attemptId);
+  const inputs = bytes === 0 ? undefined : () => new Uint8Array(bytes).fill(attemptId);
   port.assign({ attemptId, runId: 'a', from: attemptId, to: attemptId + 1, attempt: 1, alone: false, inputs });
 }
 
@@ -86,7 +89,7 @@ describe('orders of one turn', () => {
 
   it('send the bytes of inputs as they are, also where they are a part of others', async () => {
     const inputs = Uint8Array.of(0, 1, 2, 3).subarray(1, 3);
-    port.assign({ attemptId: 1, runId: 'a', from: 0, to: 1, attempt: 1, alone: false, inputs });
+    port.assign({ attemptId: 1, runId: 'a', from: 0, to: 1, attempt: 1, alone: false, inputs: () => inputs });
     await microtask();
     assert.deepEqual([...stream.work[0]!.assign[0]!.inputs], [1, 2]);
   });
@@ -119,6 +122,60 @@ describe('orders with inputs', () => {
     assign(1, 1);
     await microtask();
     assert.deepEqual(attempts(), [[], [1]]);
+  });
+});
+
+describe('while the node has as many bytes of inputs as it may', () => {
+  const most = limits.inputBytesInFlightMax;
+
+  /** Not filled: nobody looks at what is in them. */
+  function assignLarge(attemptId: number, bytes: number): { read: boolean } {
+    const inputs = { read: false };
+    const read = () => {
+      inputs.read = true;
+      return new Uint8Array(bytes);
+    };
+    port.assign({ attemptId, runId: `r${attemptId}`, from: 0, to: 1, attempt: 1, alone: false, inputs: read });
+    return inputs;
+  }
+
+  it('holds chunks with inputs back, unread, until enough of its attempts have ended', async () => {
+    const [, second, third, fourth] = [most / 2, most / 2, 1, 1].map((bytes, id) => assignLarge(id, bytes));
+    assign(9);
+    await microtask();
+    assert.deepEqual(attempts().flat().sort(), [0, 1, 9]);
+    assert.deepEqual([second!.read, third!.read, fourth!.read], [true, false, false]);
+    port.ended(9);
+    await microtask();
+    assert.equal(third!.read, false);
+    port.ended(1);
+    port.ended(1);
+    await microtask();
+    assert.deepEqual(attempts().flat().slice(-2), [2, 3]);
+  });
+
+  it('takes back what was cancelled, closed or drained meanwhile, and tells of each', async () => {
+    const read = [most, 1, 1, 1, 1].map((bytes, id) => assignLarge(id, bytes));
+    await microtask();
+    port.cancel(1);
+    port.close('r2');
+    await microtask();
+    assert.deepEqual(unsent, [1, 2]);
+    assert.deepEqual(stream.work.at(-1)!.cancel, []);
+    port.drain(false);
+    assert.deepEqual(unsent, [1, 2, 3, 4]);
+    port.ended(0);
+    await microtask();
+    assert.deepEqual(attempts().flat(), [0]);
+    assert.ok(read.slice(1).every((inputs) => !inputs.read));
+  });
+
+  it('cancels what the node has', async () => {
+    assignLarge(1, most);
+    await microtask();
+    port.cancel(1);
+    await microtask();
+    assert.deepEqual([stream.work.at(-1)!.cancel, unsent], [[1], []]);
   });
 });
 

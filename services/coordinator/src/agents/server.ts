@@ -10,6 +10,7 @@ import type { ConnectRequest, Hello, NodeLinkServiceServer } from '@regatta/prot
 import { negotiate, protocol } from '@regatta/proto/version';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
+import type { Assignment } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
 import { introductionOf, lateFailureOf, outcomeOf, pulseOf } from './codec.ts';
 import { type NodeStream, StreamPort } from './port.ts';
@@ -34,7 +35,8 @@ class Connection {
     this.#stream = stream;
     this.#engine = engine;
     this.#log = log;
-    this.#port = new StreamPort(stream);
+    // Once the step that took it back is over: only then is it known who this is.
+    this.#port = new StreamPort(stream, (assignment) => queueMicrotask(() => this.#unsent(assignment)));
     this.#watch = setInterval(() => this.#checkLease(), limits.leaseMs / 10);
     stream.on('data', (request: ConnectRequest) => this.#heard(request));
     stream.on('error', (error) => this.#over(error.message));
@@ -89,7 +91,8 @@ class Connection {
     const incarnation = this.#engine.join(introduction, this.#port);
     this.#node = { id: nodeId, incarnation };
     const { heartbeatMs, leaseMs } = limits;
-    const value = { protocol: version, incarnation, heartbeatMs, leaseMs };
+    const natsServers = [...this.#engine.queueServers];
+    const value = { protocol: version, incarnation, heartbeatMs, leaseMs, natsServers };
     this.#stream.write({ frame: { $case: 'welcome', value } });
     this.#log.info({ node: nodeId, incarnation, cores: introduction.machine.cores }, 'node joined');
   }
@@ -100,6 +103,10 @@ class Connection {
     this.#log.warn({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
     this.#stream.write({ frame: { $case: 'refusal', value: { code, message } } });
     this.#over(`it was refused: ${message}`);
+  }
+
+  #unsent(assignment: Assignment): void {
+    if (this.#node !== undefined) this.#engine.unsent(this.#node.id, this.#node.incarnation, assignment);
   }
 
   #checkLease(): void {

@@ -17,6 +17,7 @@ const good: RunRequest = {
   retries: 0,
   taskTimeoutMs: 0,
   deadlineMs: 0,
+  transport: 'grpc',
 };
 const shape = (processes: number, threads: number, concurrency: number) => ({
   shape: { processes, threads, concurrency },
@@ -79,6 +80,7 @@ describe('a run that makes no sense', () => {
       /^its inputs are longer than 65536 characters$/,
     ],
     ['a timeout below zero', { taskTimeoutMs: -1 }, /^timeout is -1 ms; give a time up to 24 days, or none$/],
+    ['a transport that is none', { transport: 'mail' as never }, /^transport "mail" is unknown; use grpc or nats$/],
     ['too long a deadline', { deadlineMs: 2 ** 31 }, /^deadline is 2147483648 ms;/],
     ['a deadline that is no number', { deadlineMs: Number.NaN }, /^deadline is NaN ms;/],
   ];

@@ -18,6 +18,8 @@ export function admit(request: RunRequest): void {
   whole('retries', retries, 0, schedulerLimits.retriesPerTaskMax);
   if (!policyNames.includes(policy))
     throw bad(`policy ${JSON.stringify(shortened(policy))} is unknown; use ${policyNames.join(', ')}`);
+  if (!['', 'grpc', 'nats'].includes(request.transport))
+    throw bad(`transport ${JSON.stringify(shortened(request.transport))} is unknown; use grpc or nats`);
   plainParameters(request.paramsJson);
   names(request);
   duration('timeout', taskTimeoutMs);
@@ -58,7 +60,7 @@ function plainParameters(json: string): void {
 }
 
 function duration(name: string, ms: number): void {
-  if (ms >= 0 && ms <= 2 ** 31 - 1) return;
+  if (ms >= 0 && ms <= limits.durationMsMax) return;
   throw bad(`${name} is ${ms} ms; give a time up to 24 days, or none`);
 }
 

@@ -1,7 +1,7 @@
 /** What nodes say of their work, and how it adds up for a run. */
-import type { NodeRecord } from './fleet.ts';
+import { slicePack } from '@regatta/workloads';
 import { limits } from './limits.ts';
-import type { Accounting, RunRecord } from './run-record.ts';
+import type { RunRecord, TaskTime } from './run-record.ts';
 
 export interface Timing {
   /** Of each task, in order. */
@@ -43,6 +43,8 @@ export interface Outcome {
     readonly code: string;
     readonly message: string;
     readonly stack: string;
+    /** It asks not to be tried again before. */
+    readonly retryAfterMs?: number;
   }[];
   readonly timing: Timing;
   readonly end:
@@ -50,47 +52,89 @@ export interface Outcome {
     | { readonly kind: 'lost'; readonly loss: OutcomeLoss };
 }
 
-/** Adds an accepted outcome to the run's sums. */
-export function account(run: RunRecord, node: NodeRecord, outcome: Outcome, now: number): void {
-  const { accounting } = run;
-  const { timing, end } = outcome;
-  accounting.cpuMs += timing.cpuMs;
-  accounting.waitMs += timing.waitMs;
-  accounting.serializeMs += timing.serializeMs;
-  accounting.resultBytes += timing.bytes;
-  accounting.stallMs = Math.max(accounting.stallMs, timing.stallMs);
-  accounting.taskWallMs += addTaskTimes(accounting, node.introduction.nodeId, outcome);
-  const share = accounting.nodes.get(node.introduction.nodeId);
-  if (share !== undefined) {
-    share.tasks += outcome.to - outcome.from;
-    share.throttledMs = timing.throttledMs;
-    if (timing.host > 0 && (share.hostRss.has(timing.host) || share.hostRss.size < limits.hostsPerNodeMax)) {
-      share.hostRss.set(timing.host, Math.max(share.hostRss.get(timing.host) ?? 0, timing.hostRssBytes));
-    }
-  }
-  if (end.kind === 'open') return;
-  // A host takes several attempts with it, and is one host.
-  const ofHost = end.kind === 'lost' && timing.host > 0 && end.loss.code !== 'THREAD_DIED';
-  if (ofHost && share !== undefined && share.hostsLost.size < limits.hostsPerNodeMax) share.hostsLost.add(timing.host);
-  accounting.chunks++;
-  if (share !== undefined) share.chunks++;
-  const sentAt = node.sentAt.get(outcome.attemptId);
-  node.sentAt.delete(outcome.attemptId);
-  if (sentAt !== undefined) accounting.dispatchMs += Math.max(0, now - sentAt - timing.residentMs);
+/** An outcome without its results, its tasks' times summed up: what is left of it in the books. */
+export interface Said extends Pick<Outcome, 'attemptId' | 'runId' | 'from' | 'to' | 'failures' | 'end'> {
+  readonly nodeId: string;
+  readonly figures: Figures;
 }
 
-/** Remembers the slowest task. @returns the tasks' wall time together, in ms */
-function addTaskTimes(accounting: Accounting, node: string, { from, timing: { wallUs, cpuUs } }: Outcome): number {
+interface Figures
+  extends Pick<
+    Timing,
+    'cpuMs' | 'waitMs' | 'serializeMs' | 'bytes' | 'host' | 'hostRssBytes' | 'stallMs' | 'throttledMs'
+  > {
+  /** Between coordinator and node, both ways; with an attempt's end only. */
+  readonly dispatchMs: number;
+  readonly taskWallMs: number;
+  readonly slowest: TaskTime | undefined;
+}
+
+/** @param awayMs since the attempt was handed out, where this is its end */
+export function saidOf(outcome: Outcome, nodeId: string, awayMs: number | undefined): Said {
+  const { attemptId, runId, from, to, failures, end, timing } = outcome;
+  const { cpuMs, waitMs, serializeMs, bytes, host, hostRssBytes, stallMs, throttledMs, residentMs } = timing;
+  const figures = { cpuMs, waitMs, serializeMs, bytes, host, hostRssBytes, stallMs, throttledMs };
+  const dispatchMs = awayMs === undefined ? 0 : Math.max(0, awayMs - residentMs);
+  const said = { attemptId, runId, from, to, failures, end, nodeId };
+  return { ...said, figures: { ...figures, dispatchMs, ...taskTimesOf(outcome, nodeId) } };
+}
+
+function taskTimesOf(
+  { from, timing: { wallUs, cpuUs } }: Outcome,
+  node: string,
+): Pick<Figures, 'taskWallMs' | 'slowest'> {
   let sumUs = 0;
   let slowest = 0;
   for (let i = 0; i < wallUs.length; i++) {
     sumUs += wallUs[i]!;
     if (wallUs[i]! > wallUs[slowest]!) slowest = i;
   }
-  const wallMs = (wallUs[slowest] ?? 0) / 1000;
-  if (wallMs > (accounting.slowest?.wallMs ?? 0)) {
-    const us = cpuUs[slowest];
-    accounting.slowest = { task: from + slowest, node, wallMs, cpuMs: us === undefined ? undefined : us / 1000 };
+  if (wallUs.length === 0) return { taskWallMs: 0, slowest: undefined };
+  const us = cpuUs[slowest];
+  const time = { task: from + slowest, node, wallMs: wallUs[slowest]! / 1000 };
+  return { taskWallMs: sumUs / 1000, slowest: { ...time, cpuMs: us === undefined ? undefined : us / 1000 } };
+}
+
+/** Adds what was said, and accepted, to the run's sums. */
+export function account({ accounting }: RunRecord, { nodeId, from, to, end, figures }: Said): void {
+  accounting.cpuMs += figures.cpuMs;
+  accounting.waitMs += figures.waitMs;
+  accounting.serializeMs += figures.serializeMs;
+  accounting.resultBytes += figures.bytes;
+  accounting.stallMs = Math.max(accounting.stallMs, figures.stallMs);
+  accounting.taskWallMs += figures.taskWallMs;
+  accounting.dispatchMs += figures.dispatchMs;
+  if ((figures.slowest?.wallMs ?? 0) > (accounting.slowest?.wallMs ?? 0)) accounting.slowest = figures.slowest;
+  const { host, hostRssBytes } = figures;
+  const share = accounting.nodes.get(nodeId);
+  if (share !== undefined) {
+    share.tasks += to - from;
+    share.throttledMs = figures.throttledMs;
+    if (host > 0 && (share.hostRss.has(host) || share.hostRss.size < limits.hostsPerNodeMax)) {
+      share.hostRss.set(host, Math.max(share.hostRss.get(host) ?? 0, hostRssBytes));
+    }
   }
-  return sumUs / 1000;
+  if (end.kind === 'open') return;
+  // A host takes several attempts with it, and is one host.
+  const ofHost = end.kind === 'lost' && host > 0 && end.loss.code !== 'THREAD_DIED';
+  if (ofHost && share !== undefined && share.hostsLost.size < limits.hostsPerNodeMax) share.hostsLost.add(host);
+  accounting.chunks++;
+  if (share !== undefined) share.chunks++;
+}
+
+/** What is new in it: of tasks before `task` somebody else has told. */
+export function withoutTold(outcome: Outcome, task: number): Outcome {
+  const { from, to, results, failures, timing } = outcome;
+  if (task <= from) return outcome;
+  const start = Math.min(task, to);
+  const wallUs = timing.wallUs.subarray(start - from);
+  const cpuUs = timing.cpuUs.subarray(start - from);
+  return {
+    ...outcome,
+    from: task,
+    to: Math.max(task, to),
+    results: slicePack(results, start - from, to - from),
+    failures: failures.filter((failure) => failure.task >= task),
+    timing: { ...timing, wallUs, cpuUs },
+  };
 }

@@ -11,10 +11,8 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writev, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '@regatta/kernel';
+import { limits } from './limits.ts';
 
-const BLOCK_BYTES_MIN = 256;
-const BLOCK_BYTES_MAX = 65_536;
-const WRITE_BYTES_MIN = 262_144;
 /** A buffer is kept whole for a part of it that is not much smaller. */
 const WASTE_MAX = 1.1;
 
@@ -87,13 +85,16 @@ export class ByteLog {
   append(bytes: Uint8Array): void {
     assert(!this.#closed, 'appended to a closed log');
     const { byteLength } = bytes;
-    if (byteLength >= BLOCK_BYTES_MAX) {
+    if (byteLength >= limits.logBlockBytesMax) {
       this.#push(ownOf(bytes), byteLength);
     } else {
       let tail = this.#blocks.at(-1);
       if (tail === undefined || tail.state !== 'open' || tail.bytes.byteLength - tail.used < byteLength) {
         const before = tail?.bytes.byteLength ?? 0;
-        const size = Math.max(byteLength, Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, 2 * before)));
+        const size = Math.max(
+          byteLength,
+          Math.min(limits.logBlockBytesMax, Math.max(limits.logBlockBytesMin, 2 * before)),
+        );
         tail = this.#push(Buffer.allocUnsafeSlow(size), 0);
       }
       tail.bytes.set(bytes, tail.used);
@@ -102,7 +103,7 @@ export class ByteLog {
     this.#size += byteLength;
     this.#count(byteLength, 0);
     const { memoryBytes, memoryBytesMax } = this.#shelf;
-    if (memoryBytes <= memoryBytesMax || this.#inMemory < WRITE_BYTES_MIN) return;
+    if (memoryBytes <= memoryBytesMax || this.#inMemory < limits.logWriteBytesMin) return;
     if (memoryBytes > 2 * memoryBytesMax) this.#writeNow();
     else this.spill();
   }

@@ -84,7 +84,7 @@ describe('a run with inputs', () => {
     const sent: [number, number, unknown[]][] = [];
     while (node.assigned.length > 0) {
       const order = node.take();
-      sent.push([order.from, order.to, unpack(order.inputs).map(decodeValue)]);
+      sent.push([order.from, order.to, unpack(order.inputs!()).map(decodeValue)]);
       node.report(order);
     }
     for (const [from, to, values] of sent) {
@@ -100,10 +100,10 @@ describe('a run with inputs', () => {
   it('sends them again to whoever takes over, and keeps them no longer than the run', () => {
     const a = new FakeNode(engine, 'a');
     const id = submit({ tasks: 2, chunk: 2 }, inputsOf(2));
-    const before = a.take().inputs;
+    const before = a.take().inputs!();
     const b = new FakeNode(engine, 'b');
     engine.lost('a', a.incarnation, 'cut off');
-    assert.deepEqual(b.assigned[0]!.inputs, before);
+    assert.deepEqual(b.assigned[0]!.inputs!(), before);
     const kept = engine.shelf.memoryBytes;
     b.workOff();
     assert.equal(engine.run(id).state, 'succeeded');
@@ -111,10 +111,27 @@ describe('a run with inputs', () => {
     assert.ok(kept > 0);
   });
 
+  it('tells the way to the node what is over, and takes up again what never went there', () => {
+    const node = new FakeNode(engine, 'a', 2);
+    const id = submit({ tasks: 2, chunk: 1, shape: { processes: 2, threads: 1, concurrency: 1 } }, inputsOf(2));
+    const [first, second] = [node.take(), node.take()];
+    node.report(first);
+    assert.deepEqual(node.over, [first.attemptId]);
+    engine.unsent('a', node.incarnation, second);
+    assert.deepEqual(engine.counts(engine.run(id)), {
+      tasks: 2,
+      succeeded: 1,
+      failed: 0,
+      cancelled: 0,
+      inFlight: 0,
+      pending: 1,
+    });
+  });
+
   it('sends none where the run has none', () => {
     const node = new FakeNode(engine, 'a');
     submit({ tasks: 1 });
-    assert.equal(node.take().inputs.byteLength, 0);
+    assert.equal(node.take().inputs, undefined);
   });
 });
 
@@ -265,7 +282,7 @@ describe('why a run is not done', () => {
     const [{ code, text }] = engine.explain(id) as [{ code: string; text: string }];
     assert.equal(code, 'NODE_SILENT');
     assert.match(text, /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and its 1 chunks go/);
-    engine.beat('a', node.incarnation, { rssBytes: 0, hosts: 0, throttledMs: 0 });
+    engine.beat('a', node.incarnation, { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 });
     assert.ok(!codes(id).includes('NODE_SILENT'));
   });
 

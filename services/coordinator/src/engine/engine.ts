@@ -1,45 +1,65 @@
 /**
  * The engine: events in, `scheduler.step`, effects out. The only caller of `step`, and the only writer of run and node
- * records. Knows no gRPC; orders leave through a node's port, news comes in as plain values.
+ * records. Knows no gRPC and no NATS; orders leave through ports, news comes in as plain values.
  *
- * - E1: events are taken one at a time, in the order they came, each with all its effects before the next.
- * - E2: what an outcome commits is stored before any order that follows from it leaves.
+ * - E1: events are taken one at a time, in the order they came, each with all its orders before the next.
+ * - E2: what a step means for a run is written in its books once the step is safe with the recorder, in the order of the
+ *   steps: what a client is told, and what a node is thanked for, is never taken back.
  */
 import { RegattaError } from '@regatta/kernel';
 import {
   type Effect,
   type Event,
-  explain,
   lanesOf,
-  type Reason,
   type RunCounts,
   Scheduler,
   limits as schedulerLimits,
 } from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
 import { admit } from './admission.ts';
-import { account, type Outcome } from './bookkeeping.ts';
+import { type Outcome, saidOf, withoutTold } from './bookkeeping.ts';
+import { Books } from './books.ts';
 import { Shelf } from './byte-log.ts';
-import { Fleet, type Introduction, type NodePort, type NodeRecord, type Pulse, type WorkloadCard } from './fleet.ts';
+import { Clock } from './clock.ts';
+import {
+  type Assignment,
+  Fleet,
+  type Introduction,
+  type NodePort,
+  type NodeRecord,
+  type Pulse,
+  type WorkloadCard,
+} from './fleet.ts';
 import { History } from './history.ts';
 import { limits } from './limits.ts';
+import { Orders } from './orders.ts';
+import { QueueFeeder, type QueuePort } from './queue-feeder.ts';
+import { type Entry, type Recorder, unrecorded } from './record.ts';
 import { ResultStore } from './result-store.ts';
 import { RunInputs } from './run-inputs.ts';
 import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
 import { StepClock } from './step-clock.ts';
+import { explainWaiting, type RunReason } from './waiting.ts';
 import { type Stuck, Watchdog } from './watchdog.ts';
 
-/** What the scheduler knows, and what only whoever hears the nodes does. */
-export type RunReason = Reason | { readonly code: 'NODE_SILENT'; readonly text: string };
-
-const NO_INPUTS = new Uint8Array(0);
-/** So many heartbeats late, a node is worth a word. */
-const BEATS_MISSED = 3;
-
-/** The report that the current step is about, for effects that speak of its content. */
+/** What an event comes with that the scheduler has no use for. */
 interface Occasion {
+  /** The report that it is about. */
   readonly outcome?: Outcome;
   readonly nodeId?: string;
+  readonly request?: RunRequest;
+  readonly introduction?: Introduction;
+  /** Called when the step is safe. */
+  readonly onSafe?: () => void;
+}
+
+/** News from a queue. The same may come more than once, and from several nodes. */
+export interface QueuedNews {
+  readonly runId: string;
+  readonly nodeId: string;
+  readonly outcome: Outcome;
+  /** To be called once what it says is safe. */
+  ack(): void;
 }
 
 export interface EngineOptions {
@@ -60,14 +80,22 @@ export class Engine {
   readonly stepClock = new StepClock();
   readonly shelf: Shelf;
   readonly #scheduler = new Scheduler();
+  readonly #clock = new Clock();
+  readonly #recorder: Recorder = unrecorded;
   readonly #history: History;
   readonly #fleet = new Fleet();
+  readonly #feeder: QueueFeeder;
+  readonly #orders: Orders;
+  readonly #books: Books;
   readonly #inbox: [Event, Occasion][] = [];
+  /** Of attempts in a queue, news that came before other news that it follows on. */
+  readonly #early = new Map<number, QueuedNews[]>();
   #stepping = false;
   #wake: NodeJS.Timeout | undefined;
   // Never the number of an earlier life of this coordinator: a node may still hold work of that life.
   #nextIncarnation = Date.now();
   #runSerial = 0;
+  #queueServers: readonly string[] = [];
   readonly #onBroken: (thrown: unknown) => void;
   readonly #onUnkept: (runId: string, reason: string) => void;
   readonly #watchdog: Watchdog;
@@ -78,9 +106,56 @@ export class Engine {
     this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
     this.shelf = new Shelf(spillDirectory, limits.keptMemoryBytesMax);
-    this.#history = new History(this.shelf);
+    const history = new History(this.shelf);
+    const fleet = this.#fleet;
+    this.#history = history;
+    this.#feeder = new QueueFeeder({
+      history,
+      onUnfit: ({ runId, attemptId, from }, { code, message }) => {
+        const event = { kind: 'attemptReported', nodeId: '', incarnation: 0, runId, attemptId } as const;
+        this.#post({ ...event, ...nothingDone(from), end: { kind: 'lost', loss: { code, message } } });
+      },
+      onFailed: (runId, { message }) => this.#stopUnkept(runId, message),
+    });
+    this.#books = new Books({
+      history,
+      fleet,
+      onTooMuch: (runId, reason) => this.#stopUnkept(runId, reason),
+      onEnded: ({ runId }) => {
+        if (this.#history.get(runId).request.transport === 'nats') this.#feeder.close(runId);
+      },
+    });
+    this.#orders = new Orders({
+      history,
+      fleet,
+      clock: this.#clock,
+      feeder: this.#feeder,
+      pullersOf: (runId) =>
+        [...(this.#scheduler.runs.get(runId)?.shares.values() ?? [])].map(({ node: { id, offer }, serves }) => ({
+          nodeId: id,
+          incarnation: offer.incarnation,
+          serves,
+        })),
+      wakeAt: (at) => this.#wakeAt(at),
+    });
     // unref'd: a coordinator that has been told to end does not wait for it.
     setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();
+  }
+
+  /** From now on runs may go through queues. Nodes find them at these servers. */
+  attachQueue(port: QueuePort, servers: readonly string[]): void {
+    this.#feeder.attach(port);
+    this.#queueServers = servers;
+  }
+
+  /** Where nodes find the queues; empty where there are none. */
+  get queueServers(): readonly string[] {
+    return this.#queueServers;
+  }
+
+  /** Resolves when nothing that was told so far can be lost. */
+  settled(): Promise<void> {
+    return this.#recorder.settled();
   }
 
   /** A place for the inputs of a run that is about to be submitted. @throws RegattaError BAD_RUN */
@@ -89,9 +164,10 @@ export class Engine {
     return new RunInputs(this.shelf);
   }
 
-  /** @returns the run's id. @throws RegattaError BAD_RUN, BAD_INPUTS, TOO_MANY_RUNS */
-  submit(request: RunRequest, inputs?: RunInputs): string {
-    admit(request);
+  /** @returns the run's id. @throws RegattaError BAD_RUN, BAD_INPUTS, TOO_MANY_RUNS, NO_NATS */
+  submit(asked: RunRequest, inputs?: RunInputs): string {
+    admit(asked);
+    const request = { ...asked, transport: this.#transportOf(asked) };
     if (inputs !== undefined && inputs.tasks !== request.tasks) {
       throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
     }
@@ -102,7 +178,8 @@ export class Engine {
     const id = `run-${Date.now().toString(36)}-${(this.#runSerial++).toString(36)}`;
     // A run whose results cannot be kept is of no use to anybody.
     const onFailed = ({ message }: Error): void => this.#stopUnkept(id, `its results cannot be stored: ${message}`);
-    this.#history.add(new RunRecord(id, request, Date.now(), new ResultStore(this.shelf, onFailed), inputs));
+    const results = new ResultStore(this.shelf, onFailed);
+    this.#history.add(new RunRecord(id, request, this.#clock.now(), results, inputs));
     const { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs } = request;
     const plan = {
       runId: id,
@@ -115,9 +192,20 @@ export class Engine {
       retries,
       deadlineMs,
       inputCuts: inputs?.cuts ?? [],
+      queued: request.transport === 'nats',
     };
-    this.#post({ kind: 'runSubmitted', plan });
+    this.#post({ kind: 'runSubmitted', plan }, { request });
     return id;
+  }
+
+  /** I/O goes through queues where there are any. */
+  #transportOf({ transport, kind }: RunRequest): 'grpc' | 'nats' {
+    const queues = this.#feeder.port !== undefined;
+    if (transport === 'nats' && !queues) {
+      const message = 'this coordinator has no NATS, so --transport nats cannot be; start it with --nats, or use grpc';
+      throw new RegattaError('NO_NATS', message);
+    }
+    return transport || (kind === 'io' && queues ? 'nats' : 'grpc');
   }
 
   /** @returns false where the run had ended already. @throws RegattaError NO_SUCH_RUN */
@@ -149,14 +237,14 @@ export class Engine {
   counts(run: RunRecord): RunCounts {
     const { tasks } = run.request;
     const nothing = { tasks, succeeded: 0, failed: 0, cancelled: 0, inFlight: 0, pending: tasks };
-    return run.finalCounts ?? this.#scheduler.runs.get(run.id)?.counts() ?? nothing;
+    return run.lastCounts ?? this.#scheduler.runs.get(run.id)?.counts() ?? nothing;
   }
 
   /** @throws RegattaError NO_SUCH_RUN */
   explain(runId: string): RunReason[] {
-    this.run(runId);
-    const reasons = explain(this.#scheduler, runId, performance.now());
-    return [...this.#silentNodes(runId), ...reasons];
+    const { ended, request } = this.run(runId);
+    const complaint = request.transport === 'nats' && !ended ? this.#feeder.port?.complaint : undefined;
+    return explainWaiting(this.#scheduler, this.#fleet, runId, this.#clock.now(), complaint);
   }
 
   nodes(): NodeRecord[] {
@@ -170,7 +258,7 @@ export class Engine {
     if (node === undefined || record === undefined) return { lanes: 0, busy: 0 };
     let lanes = record.introduction.machine.cores;
     for (const run of node.runs) lanes = Math.max(lanes, lanesOf(run.shares.get(nodeId)!.shape));
-    return { lanes, busy: Math.min(lanes, node.attempts.size) };
+    return { lanes, busy: Math.min(lanes, node.attempts.size + record.pulse.pulled) };
   }
 
   /** What the connected nodes offer, each once. */
@@ -186,7 +274,10 @@ export class Engine {
     before?.port.hangUp('the same node has connected anew');
     this.#fleet.add(introduction, incarnation, port);
     const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
-    this.#post({ kind: 'nodeJoined', node: { ...offer, workloads: workloads.map(({ name }) => name) } });
+    const node = { ...offer, workloads: workloads.map(({ name }) => name) };
+    this.#post({ kind: 'nodeJoined', node }, { introduction });
+    // It went on with what a coordinator before this one, or this one on another link, had told it.
+    for (const runId of introduction.pulls) if (!this.#scheduler.runs.has(runId)) port.close(runId);
     // Whoever drained it meant the process, not the connection.
     if (before?.drains === true && before.introduction.instance === introduction.instance) this.drain(nodeId, false);
     return incarnation;
@@ -203,6 +294,8 @@ export class Engine {
   beat(nodeId: string, incarnation: number, pulse: Pulse): void {
     const node = this.#fleet.at(nodeId, incarnation);
     if (node === undefined) return;
+    // Two in a row: the first may have been on its way when the node was told.
+    if (node.emptied && node.pulse.pulled === 0 && pulse.pulled === 0) this.#drained(node);
     node.pulse = pulse;
     node.lastSeenMs = Date.now();
   }
@@ -220,6 +313,7 @@ export class Engine {
   resume(nodeId: string): NodeRecord {
     const node = this.#fleet.connected(nodeId);
     node.drains = false;
+    node.emptied = false;
     node.state = 'alive';
     this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
@@ -234,25 +328,38 @@ export class Engine {
     run.changed();
   }
 
-  report(nodeId: string, incarnation: number, said: Outcome): void {
+  /** A chunk was taken back before its node got it. */
+  unsent(nodeId: string, incarnation: number, { attemptId, from }: Assignment): void {
+    const event = { kind: 'attemptReported', nodeId, incarnation, attemptId } as const;
+    this.#post({ ...event, ...nothingDone(from), end: { kind: 'stopped' } });
+  }
+
+  /** @param onSafe called when it is safe: the node need not keep it any longer */
+  report(nodeId: string, incarnation: number, said: Outcome, onSafe?: () => void): void {
     // Whose attempt it is we know ourselves: a node that errs must not write into the books of another run.
     const runId = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId)?.run.id ?? said.runId;
     const outcome = runId === said.runId ? said : { ...said, runId };
-    const { attemptId, from, to, failures, timing, end, results } = outcome;
-    const failed = failures.map(({ task }) => task);
-    const event: Event = {
-      kind: 'attemptReported',
-      nodeId,
-      incarnation,
-      attemptId,
-      from,
-      to,
-      failed,
-      busyMs: timing.laneMs,
-      bytes: results.byteLength,
-      end,
-    };
-    this.#post(event, { outcome, nodeId });
+    if (outcome.end.kind !== 'open') this.#fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
+    this.#post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
+  }
+
+  /** News of a chunk that went into a queue, from whoever took it. */
+  reportQueued(news: QueuedNews): void {
+    const { runId, nodeId, ack } = news;
+    const { attemptId } = news.outcome;
+    const attempt = this.#scheduler.runs.get(runId)?.queue?.holder.attempts.get(attemptId);
+    if (attempt !== undefined && news.outcome.from > attempt.reported) {
+      this.#early.set(attemptId, [...(this.#early.get(attemptId) ?? []), news]);
+      return;
+    }
+    const outcome = withoutTold(news.outcome, attempt?.reported ?? 0);
+    // Somebody else has told all of it.
+    if (attempt !== undefined && outcome.from === outcome.to && outcome.end.kind === 'open') return ack();
+    const event = { ...reportOf(outcome, nodeId), incarnation: 0, runId };
+    this.#post(event, { outcome, nodeId, onSafe: ack });
+    const early = this.#early.get(attemptId);
+    this.#early.delete(attemptId);
+    for (const other of early ?? []) this.reportQueued(other);
   }
 
   #post(event: Event, occasion: Occasion = {}): void {
@@ -271,152 +378,67 @@ export class Engine {
   }
 
   #step(event: Event, occasion: Occasion): void {
+    const { outcome, nodeId, request, introduction, onSafe } = occasion;
+    const at = this.#clock.now();
     const startedAt = performance.now();
-    const effects = this.#scheduler.step(event, startedAt);
+    const effects = this.#scheduler.step(event, at);
     this.stepClock.add(performance.now() - startedAt);
-    if (occasion.outcome !== undefined) this.#keepBooks(occasion.outcome, occasion.nodeId!, effects);
-    for (const effect of effects) this.#apply(effect, occasion);
+    const said = outcome === undefined ? undefined : this.#saidOf(outcome, nodeId!, effects);
+    const results = outcome === undefined ? [] : committedOf(outcome, effects);
+    const facts = { ...(said && { said }), ...(request && { request }), ...(introduction && { introduction }) };
+    const entry: Entry = { at, event, effects, results, ...facts };
+    this.#recorder.record(entry, () => {
+      this.#books.write(entry);
+      onSafe?.();
+    });
+    for (const effect of effects) this.#heed(effect);
   }
 
-  #keepBooks(outcome: Outcome, nodeId: string, effects: readonly Effect[]): void {
-    const run = this.#history.find(outcome.runId);
-    const node = this.#fleet.find(nodeId);
-    if (run === undefined || node === undefined) return;
-    if (effects.some((effect) => effect.kind === 'ignored')) {
-      run.accounting.fenced++;
-      node.sentAt.delete(outcome.attemptId);
-      return;
-    }
-    account(run, node, outcome, performance.now());
+  #saidOf(outcome: Outcome, nodeId: string, effects: readonly Effect[]): ReturnType<typeof saidOf> {
+    const over = outcome.end.kind !== 'open' || effects.some((effect) => effect.kind === 'ignored');
+    return saidOf(outcome, nodeId, over ? this.#orders.takeAwayMs(nodeId, outcome.attemptId) : undefined);
   }
 
-  #apply(effect: Effect, occasion: Occasion): void {
+  /** What is done about an effect at once; the books wait until it is safe. */
+  #heed(effect: Effect): void {
+    this.#orders.give(effect);
     switch (effect.kind) {
-      case 'runStarted':
-        this.#started(effect.runId);
+      case 'withdraw':
+        // Whoever works on one of them has been told to stop, and what it still says will be late news.
+        for (const attemptId of effect.attemptIds) this.#letGo(effect.runId, attemptId);
         return;
-      case 'assign':
-        return this.#assign(effect);
-      case 'runStopping':
-        return this.#stopping(effect.runId, effect.reason);
-      case 'cancel':
-        this.#fleet.port(effect.nodeId, effect.incarnation)?.cancel(effect.attemptId);
-        return;
-      case 'commit':
-        return this.#commit(effect, occasion.outcome);
-      case 'giveUp':
-        return this.#giveUp(effect, occasion.outcome);
-      case 'retry': {
-        const { accounting } = this.#history.get(effect.runId);
-        if (effect.because === 'failed') accounting.taskRetries += effect.tasks;
-        else if (effect.because === 'lost') accounting.lostAttempts++;
-        return;
-      }
       case 'runEnded':
-        return this.#ended(effect);
-      case 'wake':
-        return this.#wakeAt(effect.at);
-      case 'drain':
-        this.#fleet.port(effect.nodeId, effect.incarnation)?.drain(effect.handBack);
+        this.#history.get(effect.runId).lastCounts = effect.counts;
         return;
       case 'nodeDrained': {
         const node = this.#fleet.at(effect.nodeId, effect.incarnation);
-        if (node?.state === 'draining') node.state = 'drained';
+        if (node === undefined) return;
+        node.emptied = true;
+        // What it has taken from queues only it knows: its next heartbeats tell.
+        const pulls = [...this.#scheduler.nodes.get(effect.nodeId)!.runs].some((run) => run.queue !== undefined);
+        if (!pulls) this.#drained(node);
         return;
       }
-      case 'ignored':
+      default:
         return;
     }
   }
 
-  #started(runId: string): void {
-    const run = this.#history.get(runId);
-    run.state = 'running';
-    run.startedAt = Date.now();
-    run.changed();
+  #drained(node: NodeRecord): void {
+    if (node.state === 'draining') node.state = 'drained';
   }
 
-  #stopping(runId: string, reason: string): void {
-    const run = this.#history.get(runId);
-    run.state = 'stopping';
-    run.reason = reason;
-    run.changed();
-  }
-
-  #assign(effect: Extract<Effect, { kind: 'assign' }>): void {
-    const { nodeId, incarnation, attemptId, runId, from, to, attempt, alone, open } = effect;
-    const port = this.#fleet.port(nodeId, incarnation);
-    const node = this.#fleet.find(nodeId);
-    const run = this.#history.get(runId);
-    // The node has gone while this step was under way; its loss is in the inbox.
-    if (port === undefined || node === undefined) return;
-    if (open !== undefined) {
-      const { workload, paramsJson, taskTimeoutMs } = run.request;
-      port.open({ runId, workload, paramsJson, shape: open, taskTimeoutMs });
-      const { throttledMs } = node.pulse;
-      const before = run.accounting.nodes.get(nodeId);
-      const idle = { tasks: 0, chunks: 0, hostRss: new Map<number, number>(), hostsLost: new Set<number>() };
-      // A node that came back has counted its throttling anew.
-      run.accounting.nodes.set(nodeId, {
-        ...idle,
-        ...before,
-        shape: open,
-        throttledMsAtStart: throttledMs,
-        throttledMs,
-      });
-    }
-    node.sentAt.set(attemptId, performance.now());
-    const inputs = run.inputs?.slice(from, to) ?? NO_INPUTS;
-    port.assign({ attemptId, runId, from, to, attempt, alone, inputs });
-  }
-
-  #commit({ runId, from, to }: Extract<Effect, { kind: 'commit' }>, outcome: Outcome | undefined): void {
-    if (outcome === undefined) return;
-    const run = this.#history.get(runId);
-    const results = slicePack(outcome.results, from - outcome.from, to - outcome.from);
-    run.results.add({ from, to, results });
-    if (run.results.bytes > limits.resultBytesPerRunMax) {
-      this.#stopUnkept(runId, `its results are more than ${limits.resultBytesPerRunMax} bytes, the most of one run`);
-    }
-    run.changed();
-  }
-
-  #giveUp(effect: Extract<Effect, { kind: 'giveUp' }>, outcome: Outcome | undefined): void {
-    const run = this.#history.get(effect.runId);
-    const { nodeId: node, attempt, loss } = effect;
-    // A task may fail by itself in the very report that tells of its host's death: that death is not its cause.
-    const lossFacts = loss !== undefined && outcome?.end.kind === 'lost' ? outcome.end.loss : undefined;
-    if (loss !== undefined) run.accounting.lostAttempts++;
-    const failures = new Map(loss === undefined ? outcome?.failures.map((failure) => [failure.task, failure]) : []);
-    for (let task = effect.from; task < effect.to && run.failures.length < limits.failuresPerRunMax; task++) {
-      const own = failures.get(task);
-      run.noteFailure({
-        task,
-        attempt,
-        node,
-        code: own?.code ?? loss?.code ?? 'UNKNOWN',
-        message: own?.message ?? loss?.message ?? '',
-        stack: own?.stack ?? '',
-        exit: lossFacts?.exit,
-        signal: lossFacts?.signal ?? '',
-        rssBytes: lossFacts?.rssBytes ?? 0,
-        stderrTail: lossFacts?.stderrTail ?? '',
-      });
-    }
-    run.changed();
-  }
-
-  #ended({ runId, state, reason, counts, nodes }: Extract<Effect, { kind: 'runEnded' }>): void {
-    const run = this.#history.get(runId);
-    run.end(state, reason, counts);
-    this.#history.ended(run);
-    for (const { nodeId, incarnation } of nodes) this.#fleet.port(nodeId, incarnation)?.close(runId);
-    run.changed();
+  #letGo(runId: string, attemptId: number): void {
+    const attempt = this.#scheduler.runs.get(runId)!.queue!.holder.attempts.get(attemptId)!;
+    for (const { ack } of this.#early.get(attemptId) ?? []) ack();
+    this.#early.delete(attemptId);
+    const event = { kind: 'attemptReported', nodeId: '', incarnation: 0, runId, attemptId } as const;
+    this.#post({ ...event, ...nothingDone(attempt.reported), end: { kind: 'stopped' } });
   }
 
   #wakeAt(at: number): void {
     clearTimeout(this.#wake);
-    this.#wake = setTimeout(() => this.#post({ kind: 'tick' }), Math.max(0, Math.ceil(at - performance.now())));
+    this.#wake = setTimeout(() => this.#post({ kind: 'tick' }), Math.max(0, Math.ceil(at - this.#clock.now())));
     // A deadline days away must not keep a process that was told to end.
     this.#wake.unref();
   }
@@ -438,16 +460,32 @@ export class Engine {
     }));
     for (const stuck of this.#watchdog.look(runs, performance.now(), (runId) => this.explain(runId))) onStuck(stuck);
   }
+}
 
-  /** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */
-  #silentNodes(runId: string): RunReason[] {
-    const shares = [...(this.#scheduler.runs.get(runId)?.shares.values() ?? [])];
-    return shares.flatMap(({ node, attempts }) => {
-      const silentMs = Date.now() - (this.#fleet.find(node.id)?.lastSeenMs ?? Number.POSITIVE_INFINITY);
-      if (attempts === 0 || silentMs < BEATS_MISSED * limits.heartbeatMs) return [];
-      const heard = `node ${node.id} was last heard ${Math.round(silentMs)} ms ago`;
-      const text = `${heard}; after ${limits.leaseMs} ms it counts as lost, and its ${attempts} chunks go elsewhere`;
-      return [{ code: 'NODE_SILENT', text }];
-    });
-  }
+const nothingDone = (from: number) => ({ from, to: from, failed: [], busyMs: 0, bytes: 0 });
+
+function reportOf(outcome: Outcome, nodeId: string): Omit<Extract<Event, { kind: 'attemptReported' }>, 'incarnation'> {
+  const { attemptId, from, to, failures, timing, end, results } = outcome;
+  const asked = failures.some(({ retryAfterMs }) => retryAfterMs !== undefined);
+  return {
+    kind: 'attemptReported',
+    nodeId,
+    attemptId,
+    from,
+    to,
+    failed: failures.map(({ task }) => task),
+    ...(asked && { retryAfterMs: failures.map(({ retryAfterMs }) => retryAfterMs ?? 0) }),
+    busyMs: timing.laneMs,
+    bytes: results.byteLength,
+    end,
+  };
+}
+
+/** The results of what the step commits. */
+function committedOf({ from: first, results }: Outcome, effects: readonly Effect[]): Entry['results'][number][] {
+  return effects.flatMap((effect) => {
+    if (effect.kind !== 'commit') return [];
+    const { runId, from, to } = effect;
+    return [{ runId, from, to, results: slicePack(results, from - first, to - first) }];
+  });
 }

@@ -1,7 +1,7 @@
 /** What the coordinator knows of its nodes, dead or alive. */
-import { RegattaError } from '@regatta/kernel';
+import { type LimitView, RegattaError } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
-import { type LimitView, limits } from './limits.ts';
+import { limits } from './limits.ts';
 import { shown } from './shown.ts';
 
 export interface Machine {
@@ -38,6 +38,8 @@ export interface Introduction {
   /** Equal for all connections of one agent process. */
   readonly instance: string;
   readonly address: string;
+  /** Runs that it still pulls for, of an earlier connection. */
+  readonly pulls: readonly string[];
   /** What it keeps to. */
   readonly limits: readonly LimitView[];
 }
@@ -58,14 +60,20 @@ export interface Assignment {
   readonly attempt: number;
   /** It may have killed a host process: it gets one to itself. */
   readonly alone: boolean;
-  /** A pack of the tasks' inputs; empty where the run has none. */
-  readonly inputs: Uint8Array;
+  /** Reads a pack of the tasks' inputs, when it is about to be sent; undefined where the run has none. */
+  readonly inputs: (() => Uint8Array) | undefined;
 }
 
 /** Where orders for one node go. Takes them at once, sends them in batches. */
 export interface NodePort {
   open(order: RunOrder): void;
   assign(assignment: Assignment): void;
+  /** The node is to take chunks of this run from its queue. */
+  pull(order: RunOrder): void;
+  /** It is to take no more of them; what it holds goes on. */
+  stopPull(runId: string): void;
+  /** The attempt is over: its inputs are no longer at the node. */
+  ended(attemptId: number): void;
   cancel(attemptId: number): void;
   close(runId: string): void;
   /** Chunks that no lane has begun come back; with `handBack` all of them do. */
@@ -78,9 +86,9 @@ export interface Pulse {
   readonly rssBytes: number;
   readonly hosts: number;
   readonly throttledMs: number;
+  /** Chunks from queues that it holds. */
+  readonly pulled: number;
 }
-
-const NAMES_CHARACTERS_MAX = 1_000;
 
 /** `drained`: it gets no work and has none left. */
 export type NodeState = 'alive' | 'draining' | 'drained' | 'lost';
@@ -90,6 +98,8 @@ export interface NodeRecord {
   readonly incarnation: number;
   readonly port: NodePort;
   state: NodeState;
+  /** It holds nothing that was assigned to it, and is to get nothing more. */
+  emptied: boolean;
   /** It was asked to drain, and not to resume since. */
   drains: boolean;
   pulse: Pulse;
@@ -127,15 +137,16 @@ export class Fleet {
     const node = this.#records.get(nodeId);
     if (node !== undefined && node.state !== 'lost') return node;
     const names = this.#connected().map(({ introduction }) => introduction.nodeId);
-    const known = shown(names.join(', ') || 'none', NAMES_CHARACTERS_MAX);
+    const known = shown(names.join(', ') || 'none', limits.namesCharactersMax);
     throw new RegattaError('NO_SUCH_NODE', `no node ${shown(nodeId)} is connected; there are: ${known}`);
   }
 
   add(introduction: Introduction, incarnation: number, port: NodePort): void {
-    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0 };
+    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 };
     const life = {
       state: 'alive' as const,
       drains: false,
+      emptied: false,
       pulse,
       lastSeenMs: Date.now(),
       sentAt: new Map<number, number>(),

@@ -34,7 +34,7 @@ function begin(id: string, tasks = 10): RunRecord {
 }
 
 function end(run: RunRecord): RunRecord {
-  run.end('succeeded', '', counts);
+  run.end('succeeded', '', counts, 1);
   history.ended(run);
   return run;
 }

@@ -7,6 +7,8 @@ import type { RunInputs } from './run-inputs.ts';
 export interface RunRequest {
   readonly workload: string;
   readonly kind: 'cpu' | 'io';
+  /** How chunks reach nodes; empty for what suits the kind. */
+  readonly transport: 'grpc' | 'nats' | '';
   readonly paramsJson: string;
   readonly tasks: number;
   readonly model: string;
@@ -109,10 +111,10 @@ export class RunRecord {
   reason = '';
   /** Set when the run has ended; until then the scheduler counts. */
   finalCounts: RunCounts | undefined;
+  /** The same, from when the scheduler has let go of the run: its end may not be written yet. */
+  lastCounts: RunCounts | undefined;
   startedAt = 0;
   endedAt = 0;
-  readonly #began = performance.now();
-  #wallMs: number | undefined;
   #causeCharacters = 0;
   readonly #listeners = new Set<() => void>();
 
@@ -130,16 +132,17 @@ export class RunRecord {
 
   /** From submission to end, or to now. */
   get wallMs(): number {
-    return this.#wallMs ?? performance.now() - this.#began;
+    const until = this.ended ? this.endedAt : performance.timeOrigin + performance.now();
+    return Math.max(0, until - this.submittedAt);
   }
 
-  /** The run is over; the clock stops. */
-  end(state: RunState, reason: string, counts: RunCounts): void {
+  /** The run is over; the clock stops. @param at Unix time in ms */
+  end(state: RunState, reason: string, counts: RunCounts, at: number): void {
     this.state = state;
     this.reason = reason;
     this.finalCounts = counts;
-    this.endedAt = Date.now();
-    this.#wallMs = performance.now() - this.#began;
+    this.lastCounts = counts;
+    this.endedAt = at;
     this.inputs?.drop();
   }
 

@@ -24,7 +24,12 @@ export class FakeNode implements NodePort {
   readonly incarnation: number;
   readonly opened: RunOrder[] = [];
   readonly assigned: Assignment[] = [];
+  readonly pulled: RunOrder[] = [];
+  /** Runs that it was told to pull no more of. */
+  readonly unpulled: string[] = [];
   readonly cancelled: number[] = [];
+  /** Attempts of which the coordinator said that they were over. */
+  readonly over: number[] = [];
   readonly closed: string[] = [];
   readonly drains: boolean[] = [];
   hungUp = '';
@@ -36,7 +41,7 @@ export class FakeNode implements NodePort {
     this.#engine = engine;
     const machine = { id, hostname: id, osCores: cores, quotaCores: cores, quotaLimited: false, memoryBytes: 0, cores };
     const workloads = [{ name: 'noop', kind: 'cpu' as const, summary: '', parameters: [] }];
-    const made = { runtime: '', version: '', pid: 1, instance, address: '', limits: [] };
+    const made = { runtime: '', version: '', pid: 1, instance, address: '', pulls: [], limits: [] };
     this.incarnation = engine.join({ nodeId: id, machine, workloads, ...made }, this);
   }
 
@@ -45,6 +50,15 @@ export class FakeNode implements NodePort {
   }
   assign(assignment: Assignment): void {
     this.assigned.push(assignment);
+  }
+  pull(order: RunOrder): void {
+    this.pulled.push(order);
+  }
+  stopPull(runId: string): void {
+    this.unpulled.push(runId);
+  }
+  ended(attemptId: number): void {
+    this.over.push(attemptId);
   }
   cancel(attemptId: number): void {
     this.cancelled.push(attemptId);

@@ -16,6 +16,7 @@ export const requestFor = (over: Partial<RunRequest> = {}): RunRequest => ({
   retries: 0,
   taskTimeoutMs: 0,
   deadlineMs: 0,
+  transport: 'grpc',
   ...over,
 });
 

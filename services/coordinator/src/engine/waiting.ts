@@ -1,0 +1,30 @@
+/** Why a run waits: what the scheduler knows, and what only whoever hears the nodes and the queues does. */
+import { explain, type Reason, type Scheduler } from '@regatta/scheduler';
+import type { Fleet } from './fleet.ts';
+import { limits } from './limits.ts';
+
+export type RunReason = Reason | { readonly code: 'NODE_SILENT' | 'NATS_AWAY'; readonly text: string };
+
+/** @param complaint of the queues, where they are what it may wait for */
+export function explainWaiting(
+  scheduler: Scheduler,
+  fleet: Fleet,
+  runId: string,
+  now: number,
+  complaint: string | undefined,
+): RunReason[] {
+  const away: RunReason[] = complaint === undefined ? [] : [{ code: 'NATS_AWAY', text: complaint }];
+  return [...away, ...silentNodes(scheduler, fleet, runId), ...explain(scheduler, runId, now)];
+}
+
+/** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */
+function silentNodes(scheduler: Scheduler, fleet: Fleet, runId: string): RunReason[] {
+  const shares = [...(scheduler.runs.get(runId)?.shares.values() ?? [])];
+  return shares.flatMap(({ node, attempts }) => {
+    const silentMs = Date.now() - (fleet.find(node.id)?.lastSeenMs ?? Number.POSITIVE_INFINITY);
+    if (attempts === 0 || silentMs < limits.beatsMissed * limits.heartbeatMs) return [];
+    const heard = `node ${node.id} was last heard ${Math.round(silentMs)} ms ago`;
+    const text = `${heard}; after ${limits.leaseMs} ms it counts as lost, and its ${attempts} chunks go elsewhere`;
+    return [{ code: 'NODE_SILENT', text }];
+  });
+}
