@@ -31,6 +31,20 @@ describe('alarms', () => {
     assert.ok([...alarms.takeDue(1e9)].includes('long'));
   });
 
+  it('go on from a dump of them as they would have: in the same order, with the same next sweep', () => {
+    const busy = new Alarms((runId) => runId.startsWith('long'));
+    for (let i = 0; i < 700; i++) busy.set(100 - (i % 7), `long ${i}`);
+    for (let i = 0; i < 700; i++) busy.set(Number.POSITIVE_INFINITY, `short ${i}`);
+    const restored = new Alarms((runId) => runId.startsWith('long'));
+    restored.load(JSON.parse(JSON.stringify(busy.dump())));
+    for (let i = 0; i < 2_000; i++) {
+      for (const alarms of [busy, restored]) alarms.set(50, `short again ${i}`);
+      assert.equal(restored.size, busy.size);
+    }
+    assert.deepEqual([...restored.takeDue(1e9)], [...busy.takeDue(1e9)]);
+    assert.deepEqual(restored.dump(), busy.dump());
+  });
+
   it('keep all that matter, however many', () => {
     const alarms = new Alarms(() => true);
     for (let i = 0; i < 5_000; i++) alarms.set(i, `run ${i}`);

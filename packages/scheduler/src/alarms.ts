@@ -1,10 +1,16 @@
 /** When to look at which run again, whatever else happens. Holds a bounded number of times that no longer matter. */
 import { MinHeap } from '@regatta/kernel';
+import { type DumpedNumber, dumpNumber, loadNumber } from './dump.ts';
 import { limits } from './limits.ts';
 
 interface Alarm {
   readonly at: number;
   readonly runId: string;
+}
+
+export interface AlarmsDump {
+  readonly heap: readonly { readonly at: DumpedNumber; readonly runId: string }[];
+  readonly sweepAt: number;
 }
 
 const alarmHeap = (): MinHeap<Alarm> => new MinHeap((alarm) => alarm.at);
@@ -39,6 +45,19 @@ export class Alarms {
     const due = new Set<string>();
     while (this.next <= now) due.add(this.#heap.pop()!.runId);
     return due;
+  }
+
+  dump(): AlarmsDump {
+    const heap = this.#heap.items().map(({ at, runId }) => ({ at: dumpNumber(at), runId }));
+    return { heap, sweepAt: this.#sweepAt };
+  }
+
+  /** Takes the place of all there was. */
+  load({ heap, sweepAt }: AlarmsDump): void {
+    this.#heap = alarmHeap();
+    // Pushed in a heap's own order, each item stays where it is put.
+    for (const { at, runId } of heap) this.#heap.push({ at: loadNumber(at), runId });
+    this.#sweepAt = sweepAt;
   }
 
   #sweep(): void {

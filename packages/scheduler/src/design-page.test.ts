@@ -16,6 +16,7 @@ const events = {
   nodeResumed: 1,
   attemptReported: 1,
   tick: 1,
+  recovered: 1,
 } satisfies Record<Event['kind'], 1>;
 const ignoreReasons = {
   'stale-node': 1,

@@ -1,8 +1,9 @@
 /**
  * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
  * anything that follows from it is sent (persist before acknowledge). In each step what has come to pass (`commit`,
- * `giveUp`, `retry`, `runStopping`, `cancel`, `runEnded`, `drain`, `nodeDrained`, `ignored`) is before what is to be
- * started (`runStarted`, `assign`), and `wake` is last. Nothing about a run follows its `runEnded`.
+ * `giveUp`, `retry`, `runStopping`, `cancel`, `withdraw`, `runEnded`, `drain`, `stopPull`, `nodeDrained`, `ignored`) is
+ * before what is to be started (`runStarted`, `assign`, `pull`, `publish`), and `wake` is last. Nothing about a run
+ * follows its `runEnded`.
  */
 import type { Loss, Shape } from './events.ts';
 
@@ -52,10 +53,36 @@ export type Effect =
       readonly alone: boolean;
       readonly open: Shape | undefined;
     }
+  /**
+   * Send the node the order of this queued run, and let it pull chunks. Once for each time that it takes up its part in
+   * the run: when it joins, when it takes another's place, when it resumes.
+   */
+  | {
+      readonly kind: 'pull';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly runId: string;
+      readonly shape: Shape;
+    }
+  /** The node is to pull no more of this run. What it holds goes on, unless a `drain` says otherwise. */
+  | { readonly kind: 'stopPull'; readonly nodeId: string; readonly incarnation: number; readonly runId: string }
+  /** Put this chunk into the run's queue, for any of the nodes that were told to pull. */
+  | {
+      readonly kind: 'publish';
+      readonly runId: string;
+      readonly attemptId: number;
+      readonly from: number;
+      readonly to: number;
+      readonly attempt: number;
+      /** A suspect: nothing else of the run is in the queue or with a node until it ends. */
+      readonly alone: boolean;
+    }
   /** It will end without doing the rest: asked for, or past its deadline. */
   | { readonly kind: 'runStopping'; readonly runId: string; readonly reason: string }
   /** Stop this attempt; the node answers with a report that ends it. */
   | { readonly kind: 'cancel'; readonly nodeId: string; readonly incarnation: number; readonly attemptId: number }
+  /** Take all of these out of the run's queue and have them stopped where they are; answer each with a `stopped` report. */
+  | { readonly kind: 'withdraw'; readonly runId: string; readonly attemptIds: readonly number[] }
   /**
    * Tasks [from, to) are committed with what the report in hand says of them, for ever (I2).
    * Emitted in the step of that report only.
@@ -70,6 +97,7 @@ export type Effect =
       readonly runId: string;
       readonly from: number;
       readonly to: number;
+      /** Where it went wrong. */
       readonly nodeId: string;
       readonly attempt: number;
       readonly loss: Loss | undefined;
@@ -81,7 +109,7 @@ export type Effect =
       readonly state: EndState;
       readonly reason: string;
       readonly counts: RunCounts;
-      /** Nodes that were sent something of the run and are still there. */
+      /** Nodes that were sent something of the run, or told to pull, and are still there. */
       readonly nodes: readonly { readonly nodeId: string; readonly incarnation: number }[];
     }
   /**
@@ -89,7 +117,10 @@ export type Effect =
    * It answers with `stopped` reports. What it is sent later, after it has resumed, is not meant.
    */
   | { readonly kind: 'drain'; readonly nodeId: string; readonly incarnation: number; readonly handBack: boolean }
-  /** The node that drains holds nothing any more, and will be handed nothing until it resumes. */
+  /**
+   * The node that drains holds nothing any more, and will be handed nothing until it resumes. Of chunks assigned to it
+   * only: what it has pulled from queues only its caller knows, and that may still be at work.
+   */
   | { readonly kind: 'nodeDrained'; readonly nodeId: string; readonly incarnation: number }
   /** Send a `tick` at this time. Replaces the time asked for before. */
   | { readonly kind: 'wake'; readonly at: number }

@@ -1,7 +1,8 @@
 /** Which nodes take part in which run, and how wide. Decided as runs and nodes come and go, not chunk by chunk. */
 import type { Node } from './node.ts';
-import type { Run, Share } from './run.ts';
-import { lanesOf, resolveShape } from './shape.ts';
+import type { Run } from './run.ts';
+import { resolveShape } from './shape.ts';
+import { idleShare, type Share, type Taker } from './share.ts';
 
 /** Whether the node could take a part in the run that it does not have yet. */
 const mayJoin = (run: Run, node: Node): boolean =>
@@ -30,9 +31,7 @@ export function enroll(run: Run, nodes: Iterable<Node>): void {
 function newShare(run: Run, node: Node, neighbours: number): Share {
   // Nodes on one machine share its cores; counted twice they would all be slow.
   const cores = Math.max(1, Math.floor(node.offer.cores / neighbours));
-  const shape = resolveShape(run.plan.shape, cores);
-  const idle = { serves: false, attempts: 0, alone: false, rate: 0, opened: false };
-  const share: Share = { node, cores, shape, lanes: lanesOf(shape), ...idle };
+  const share = idleShare(node, cores, resolveShape(run.plan.shape, cores));
   run.shares.set(node.id, share);
   node.runs.add(run);
   return share;
@@ -42,18 +41,25 @@ function takeUp(run: Run, share: Share): void {
   share.serves = true;
   run.serving++;
   run.lanes += share.lanes;
+  run.ahead += share.ahead;
   run.rateSum += share.rate;
   if (share.rate > 0) run.rateCount++;
+  run.queue?.newcomers.push(share);
 }
 
-/** The node is handed nothing more of the run, and no longer counts as one of its nodes; it keeps what it holds. */
-export function setAside(run: Run, share: Share): void {
-  if (!share.serves) return;
+/**
+ * The node is handed nothing more of the run, and no longer counts as one of its nodes; it keeps what it holds.
+ * @returns whether it did count
+ */
+export function setAside(run: Run, share: Share): boolean {
+  if (!share.serves) return false;
   share.serves = false;
   run.serving--;
   run.lanes -= share.lanes;
+  run.ahead -= share.ahead;
   if (share.rate > 0) run.rateCount--;
   run.rateSum = run.rateCount === 0 ? 0 : run.rateSum - share.rate;
+  return true;
 }
 
 /** Ends the node's part in the run. */
@@ -63,11 +69,11 @@ export function dismiss(run: Run, share: Share): void {
   share.node.runs.delete(run);
 }
 
-/** Sets what is known of a node's speed at this run, and keeps the run's sum of it. */
-export function learnRate(run: Run, share: Share, rate: number): void {
-  if (share.serves) {
-    run.rateSum += rate - share.rate;
-    run.rateCount += (rate > 0 ? 1 : 0) - (share.rate > 0 ? 1 : 0);
+/** Sets what is known of a taker's speed at this run, and keeps the run's sum of it. A queue has none beside it. */
+export function learnRate(run: Run, taker: Taker, rate: number): void {
+  if (taker.serves && taker !== run.queue) {
+    run.rateSum += rate - taker.rate;
+    run.rateCount += (rate > 0 ? 1 : 0) - (taker.rate > 0 ? 1 : 0);
   }
-  share.rate = rate;
+  taker.rate = rate;
 }

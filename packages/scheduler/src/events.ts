@@ -28,6 +28,8 @@ export interface RunPlan {
    * of its own part only, so no chunk crosses a cut. Kept as it is, not copied: it is not to change afterwards.
    */
   readonly inputCuts?: ArrayLike<number>;
+  /** Its chunks go to a queue that its nodes pull from, instead of to the nodes themselves. By default they do not. */
+  readonly queued?: boolean;
 }
 
 export interface NodeOffer {
@@ -74,12 +76,20 @@ export type Event =
   | {
       /** Tasks [from, to) of an attempt are done, those of `failed` (ascending) without success. */
       readonly kind: 'attemptReported';
+      /** Who did it: the node that was assigned the attempt, or whoever has pulled it, still there or not. */
       readonly nodeId: string;
       readonly incarnation: number;
+      /**
+       * Set where the attempt was pulled from this run's queue. Several nodes may have done it, one after another or at
+       * once: what one says again that another has said before is cut off by the caller.
+       */
+      readonly runId?: string;
       readonly attemptId: number;
       readonly from: number;
       readonly to: number;
       readonly failed: readonly number[];
+      /** For each of `failed`: at least so long, in ms, it is not to be tried again; 0 where nothing was said of it. */
+      readonly retryAfterMs?: readonly number[];
       /** Time a lane spent on [from, to), in ms. */
       readonly busyMs: number;
       /** Bytes of their results. */
@@ -87,4 +97,9 @@ export type Event =
       readonly end: AttemptEnd;
     }
   /** The time that the last `wake` effect asked for has come. */
-  | { readonly kind: 'tick' };
+  | { readonly kind: 'tick' }
+  /**
+   * A new coordinator has taken over the books of one that is gone, which may have handed out attempts after the last
+   * event that it recorded: attempts from now on have ids that none of those can have.
+   */
+  | { readonly kind: 'recovered' };

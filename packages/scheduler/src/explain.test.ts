@@ -101,8 +101,9 @@ describe('asked why a run is not done, the scheduler says', () => {
     cluster.submit('r1', { tasks: 1, retries: 1 });
     cluster.complete(cluster.held()[0]!, [0]);
     assert.deepEqual(codes(cluster), ['RETRY_BACKOFF']);
+    const leftMs = cluster.wakeAt - 20;
     cluster.pass(20);
-    assert.equal(reasons(cluster)[0]!.text, '1 tasks wait 30 ms before they are tried again');
+    assert.equal(reasons(cluster)[0]!.text, `1 tasks wait ${leftMs} ms before they are tried again`);
   });
 
   it('that tasks wait to be tried alone', () => {
@@ -120,6 +121,60 @@ describe('asked why a run is not done, the scheduler says', () => {
     cluster.progress(cluster.held()[0]!, 1);
     assert.deepEqual(codes(cluster), ['IN_FLIGHT']);
     assert.match(reasons(cluster)[0]!.text, /attempt 1, has no task left, on node a/);
+  });
+
+  it('QUEUE_FULL and IN_FLIGHT while as much is queued as its nodes can have', () => {
+    const cluster = new ModelCluster();
+    for (const id of ['a', 'b']) cluster.join(id);
+    cluster.submit('r1', { tasks: 100, queued: true });
+    cluster.drain('b');
+    cluster.now = 70;
+    assert.deepEqual(reasons(cluster), [
+      {
+        code: 'QUEUE_FULL',
+        text:
+          '92 tasks wait until the queue has room; 8 chunks are in the queue or with the nodes that pull: a; ' +
+          'draining, so handed nothing: b',
+      },
+      {
+        code: 'IN_FLIGHT',
+        text:
+          '8 tasks in 8 chunks are in the queue or being worked on; the oldest, tasks 0..0 in the queue or pulled ' +
+          'from it, for 70 ms',
+      },
+    ]);
+  });
+
+  it('why nobody pulls what is queued, though nothing else is left to hand out', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { queued: true });
+    cluster.drain('a');
+    assert.deepEqual(codes(cluster), ['NODES_DRAINING', 'IN_FLIGHT']);
+    cluster.lose('a');
+    assert.deepEqual(codes(cluster), ['NO_NODES', 'IN_FLIGHT']);
+    cluster.join('b', { workloads: ['primes'] });
+    assert.deepEqual(codes(cluster), ['NO_NODE_OFFERS_WORKLOAD', 'IN_FLIGHT']);
+    cluster.join('c');
+    assert.deepEqual(codes(cluster), ['IN_FLIGHT']);
+  });
+
+  it('RETRY_BACKOFF of a queued run as of any', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { retries: 1, queued: true });
+    cluster.complete(cluster.held()[0]!, [0], { retryAfterMs: [700] });
+    assert.deepEqual(reasons(cluster), [
+      { code: 'RETRY_BACKOFF', text: '1 tasks wait 700 ms before they are tried again' },
+    ]);
+  });
+
+  it('that a queue has to be emptied, where a queued run is stopped', () => {
+    const cluster = new ModelCluster();
+    cluster.join('a');
+    cluster.submit('r1', { queued: true });
+    cluster.stop('r1');
+    assert.match(reasons(cluster)[0]!.text, /waiting for its queue and its nodes to let go$/);
   });
 
   it('STOPPING, and on whose word, until its nodes have let go', () => {

@@ -9,6 +9,7 @@ export const reasonCodes = [
   'NO_NODE_OFFERS_WORKLOAD',
   'NODES_DRAINING',
   'LANES_BUSY',
+  'QUEUE_FULL',
   'RETRY_BACKOFF',
   'IN_FLIGHT',
   'STOPPING',
@@ -26,7 +27,9 @@ export function explain(scheduler: Scheduler, runId: string, now: number): Reaso
   if (run === undefined) return [{ code: 'ENDED', text: 'it has ended: nothing holds it' }];
   const reasons: Reason[] = [];
   if (run.state === 'stopping') reasons.push({ code: 'STOPPING', text: stoppingText(run) });
-  if (run.pending > 0 && run.active) reasons.push(...whyNotHandedOut(scheduler, run, now));
+  // What is in a queue that nobody pulls from waits as well.
+  const waits = run.pending > 0 || run.queue?.serves === false;
+  if (waits && run.active) reasons.push(...whyNotHandedOut(scheduler, run, now));
   if (run.held > 0) reasons.push(inFlight(run, now));
   return reasons;
 }
@@ -48,6 +51,7 @@ function whyNotHandedOut(scheduler: Scheduler, run: Run, now: number): Reason[] 
     const text = `${run.pending} tasks wait ${Math.ceil(workAt - now)} ms before they are tried again`;
     return [{ code: 'RETRY_BACKOFF', text }];
   }
+  if (run.queue !== undefined) return [{ code: 'QUEUE_FULL', text: queueFullText(run, draining) }];
   return [{ code: 'LANES_BUSY', text: lanesBusyText(run, draining) }];
 }
 
@@ -60,11 +64,24 @@ function allDrainText(nodes: readonly Node[], workload: string): string {
 }
 
 function lanesBusyText(run: Run, draining: readonly Node[]): string {
-  const serving = [...run.shares.values()].filter((share) => share.serves).map((share) => share.node);
+  const busy = listed(servingNodes(run).map(busyText), '; ');
+  return `${run.pending} tasks wait for a lane; all are busy: ${busy}${asideText(run, draining)}`;
+}
+
+function queueFullText(run: Run, draining: readonly Node[]): string {
+  const held = `${run.held} chunks are in the queue or with the nodes that pull: ${named(servingNodes(run))}`;
+  return `${run.pending} tasks wait until the queue has room; ${held}${asideText(run, draining)}`;
+}
+
+const servingNodes = (run: Run): Node[] =>
+  [...run.shares.values()].filter((share) => share.serves).map((share) => share.node);
+
+/** What else takes part in the wait. */
+function asideText(run: Run, draining: readonly Node[]): string {
   const suspects = run.suspects.size;
   const alone = suspects === 0 ? '' : `; ${suspects} of them may have killed a host process and are tried alone`;
   const drain = draining.length === 0 ? '' : `; draining, so handed nothing: ${named(draining)}`;
-  return `${run.pending} tasks wait for a lane; all are busy: ${listed(serving.map(busyText), '; ')}${alone}${drain}`;
+  return alone + drain;
 }
 
 const named = (nodes: readonly Node[]): string =>
@@ -88,25 +105,32 @@ function busyText(node: Node): string {
 }
 
 function inFlight(run: Run, now: number): Reason {
-  const attempts = attemptsOf(run);
+  const attempts = [...run.attemptsHeld()];
   const oldest = attempts.reduce((a, b) => (b.assignedAt < a.assignedAt ? b : a));
   const since = Math.round(now - oldest.assignedAt);
   const { from, to } = { from: oldest.reported, to: oldest.to - 1 };
-  const on = `on node ${oldest.share.node.id}, for ${since} ms`;
+  const on = `${placeOf(run, oldest)}, for ${since} ms`;
   // A node may have told of a chunk's last task and not yet that the chunk is over.
   const where = from > to ? `attempt ${oldest.id}, has no task left, ${on}` : `tasks ${from}..${to} ${on}`;
-  const text = `${run.inFlight} tasks in ${run.held} chunks are being worked on; the oldest, ${where}`;
-  return { code: 'IN_FLIGHT', text: text + drainingText(attempts) };
+  const are = run.queue === undefined ? 'are being worked on' : 'are in the queue or being worked on';
+  const text = `${run.inFlight} tasks in ${run.held} chunks ${are}; the oldest, ${where}`;
+  return { code: 'IN_FLIGHT', text: text + drainingText(run) };
 }
 
-function drainingText(attempts: readonly Attempt[]): string {
-  const held = attempts.filter(({ share }) => !share.node.serves);
+/** Who has pulled what is not known here. */
+function placeOf(run: Run, attempt: Attempt): string {
+  const share = [...run.shares.values()].find(({ holder }) => holder === attempt.taker.holder);
+  return share === undefined ? 'in the queue or pulled from it' : `on node ${share.node.id}`;
+}
+
+function drainingText(run: Run): string {
+  const held = [...run.shares.values()].filter(({ node, attempts }) => !node.serves && attempts > 0);
   if (held.length === 0) return '';
-  const nodes = [...new Set(held.map(({ share }) => share.node))];
-  return `; chunks on draining nodes: ${held.length} (${named(nodes)})`;
+  const chunks = held.reduce((sum, { attempts }) => sum + attempts, 0);
+  return `; chunks on draining nodes: ${chunks} (${named(held.map(({ node }) => node))})`;
 }
 
-const attemptsOf = (run: Run): Attempt[] =>
-  [...run.shares.values()].flatMap(({ node }) => [...node.attempts.values()].filter((held) => held.run === run));
-
-const stoppingText = (run: Run): string => `it is being stopped (${run.stopReason}): waiting for its nodes to let go`;
+function stoppingText(run: Run): string {
+  const waitsFor = run.queue === undefined ? 'its nodes to let go' : 'its queue and its nodes to let go';
+  return `it is being stopped (${run.stopReason}): waiting for ${waitsFor}`;
+}

@@ -5,4 +5,5 @@ export { limits } from './limits.ts';
 export { type PolicyName, policyNames } from './policy.ts';
 export { Scheduler } from './scheduler.ts';
 export { lanesOf } from './shape.ts';
+export type { SchedulerSnapshot } from './snapshot.ts';
 export type { RunState } from './transitions.ts';

@@ -2,8 +2,10 @@
 import { assert, RangeSet } from '@regatta/kernel';
 import { capacityOf, prefetchOf } from './dispatch.ts';
 import type { Node } from './node.ts';
+import type { Queue } from './queue.ts';
 import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Taker } from './share.ts';
 
 // Sums of 1/c and of rates drift by rounding.
 const SLACK = 1e-6;
@@ -15,7 +17,8 @@ export function checkInvariants(scheduler: Scheduler): void {
     checkPartition(scheduler, run);
     checkSums(scheduler, run);
     checkEnrolled(scheduler, run);
-    const due = run.active && run.pending > 0;
+    if (run.queue !== undefined) checkQueue(run, run.queue);
+    const due = run.active && run.pending > 0 && run.queue === undefined;
     assert(scheduler.turns.includes(run) === due, `run ${run.id} has a turn and no work, or work and no turn (I7)`);
   }
   assert(new Set(scheduler.turns).size === scheduler.turns.length, 'a run has two turns');
@@ -35,8 +38,9 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
   let inFlight = 0;
   for (const range of run.committed.ranges) add(range.from, range.to, 'committed');
   for (const chunk of [...run.retries.items(), ...run.suspects.items()]) add(chunk.from, chunk.to, 'waiting');
-  for (const node of scheduler.nodes.values()) {
-    for (const attempt of node.attempts.values()) {
+  const queued = run.queue === undefined ? [] : [run.queue.holder];
+  for (const { attempts } of [...scheduler.nodes.values(), ...queued]) {
+    for (const attempt of attempts.values()) {
       if (attempt.run !== run) continue;
       add(attempt.reported, attempt.to, 'in flight');
       inFlight += attempt.to - attempt.reported;
@@ -49,8 +53,8 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
 
 /** What a run adds up over its nodes as it goes. */
 function checkSums(scheduler: Scheduler, run: Run): void {
-  const sums = { held: 0, serving: 0, lanes: 0, rate: 0, rates: 0 };
-  for (const { node, serves, lanes, attempts, rate } of run.shares.values()) {
+  const sums = { held: run.queue?.attempts ?? 0, serving: 0, lanes: 0, ahead: 0, rate: 0, rates: 0 };
+  for (const { node, serves, lanes, ahead, attempts, rate } of run.shares.values()) {
     assert(scheduler.nodes.get(node.id) === node, `run ${run.id} has a part on ${node.id}, which is lost (I5)`);
     assert(node.serves || !serves, `run ${run.id} is served by ${node.id}, which drains (I5)`);
     assert(node.runs.has(run), `${node.id} does not know of its part in ${run.id}`);
@@ -58,6 +62,7 @@ function checkSums(scheduler: Scheduler, run: Run): void {
     if (!serves) continue;
     sums.serving++;
     sums.lanes += lanes;
+    sums.ahead += ahead;
     sums.rate += rate;
     sums.rates += rate > 0 ? 1 : 0;
   }
@@ -67,6 +72,7 @@ function checkSums(scheduler: Scheduler, run: Run): void {
     `run ${run.id} is served by ${sums.serving} nodes, its books say ${run.serving}`,
   );
   assert(sums.lanes === run.lanes, `run ${run.id} has ${sums.lanes} lanes, its books say ${run.lanes}`);
+  assert(sums.ahead === run.ahead, `run ${run.id} has ${sums.ahead} chunks ahead, its books say ${run.ahead}`);
   assert(sums.rates === run.rateCount, `run ${run.id} knows ${sums.rates} rates, its books say ${run.rateCount}`);
   const off = Math.abs(sums.rate - run.rateSum);
   assert(
@@ -95,10 +101,11 @@ function checkNode(scheduler: Scheduler, node: Node): void {
   assert(node.state !== 'drained' || node.attempts.size === 0, `${node.id} has drained, and holds chunks`);
   const held = new Map<Run, number>();
   let load = 0;
-  for (const { run, share, alone } of node.attempts.values()) {
+  for (const { run, taker, alone } of node.attempts.values()) {
     held.set(run, (held.get(run) ?? 0) + 1);
-    load += 1 / share.shape.concurrency;
-    assert(share.alone === alone, `${node.id} holds a suspect of ${run.id}, and other chunks of it`);
+    load += taker.weight;
+    assert(taker === run.shares.get(node.id), `${node.id} holds an attempt of ${run.id} that another has (I5)`);
+    assert(taker.alone === alone, `${node.id} holds a suspect of ${run.id}, and other chunks of it`);
   }
   assert(Math.abs(load - node.load) < SLACK, `${node.id} has a load of ${load}, its books say ${node.load}`);
   for (const run of held.keys()) {
@@ -113,17 +120,44 @@ function checkNode(scheduler: Scheduler, node: Node): void {
   }
 }
 
+/** A run's queue holds its own attempts, all of them; where one is a suspect, that one. */
+function checkQueue(run: Run, queue: Queue): void {
+  const { attempts } = queue.holder;
+  assert(attempts.size === queue.attempts, `run ${run.id} has ${attempts.size} chunks queued, not ${queue.attempts}`);
+  assert(!queue.alone || attempts.size === 1, `run ${run.id} has a suspect in its queue, or did, and more beside it`);
+  for (const { run: of, taker, alone } of attempts.values()) {
+    assert(of === run && taker === queue, `the queue of ${run.id} holds what is not its own`);
+    assert(alone === queue.alone, `the queue of ${run.id} holds a suspect, and other chunks`);
+  }
+  for (const share of run.shares.values()) assert(share.attempts === 0, `${share.node.id} was pushed what is queued`);
+  assert(queue.newcomers.length === 0, `run ${run.id} has nodes that were not told to pull (I7)`);
+}
+
+/** I4, for the moment that a chunk is published. */
+export function checkQueueRoom(scheduler: Scheduler, runId: string): void {
+  const run = scheduler.runs.get(runId);
+  assert(run?.queue !== undefined, `a chunk of ${runId} was published, which has no queue`);
+  assert(run.queue.serves, `a chunk of ${runId} was published with no node to pull it (I5)`);
+  checkHeld(run, run.queue, 'the queue');
+}
+
+/** I4 for one run: no more at one place than lanes and prefetch there. */
+function checkHeld(run: Run, taker: Taker, where: string): void {
+  const bound = taker.lanes + prefetchOf(run, taker);
+  assert(taker.attempts <= bound, `${where} holds ${taker.attempts} chunks of ${run.id}, more than ${bound} (I4)`);
+}
+
 /** I4, for the moment of an assignment: what a node holds, of a run and in all, fits its lanes and its prefetch. */
 export function checkCapacity(scheduler: Scheduler, nodeId: string, runId: string): void {
-  const share = scheduler.runs.get(runId)?.shares.get(nodeId);
+  const run = scheduler.runs.get(runId);
+  const share = run?.shares.get(nodeId);
   const node = scheduler.nodes.get(nodeId);
-  assert(share !== undefined && node !== undefined, `${nodeId} was assigned a chunk of ${runId} with no part in it`);
-  const bound = share.lanes + prefetchOf(scheduler.runs.get(runId)!, share);
-  assert(share.attempts <= bound, `${nodeId} holds ${share.attempts} chunks of ${runId}, more than ${bound} (I4)`);
+  assert(run && share && node, `${nodeId} was assigned a chunk of ${runId} with no part in it`);
+  checkHeld(run, share, nodeId);
   let room = 0;
-  for (const run of node.runs) {
-    const part = run.shares.get(nodeId)!;
-    room = Math.max(room, capacityOf(part) + prefetchOf(run, part) / part.shape.concurrency);
+  for (const other of node.runs) {
+    const part = other.shares.get(nodeId)!;
+    room = Math.max(room, capacityOf(part) + prefetchOf(other, part) * part.weight);
   }
   // The last chunk may weigh more than what was left: up to one core's worth.
   assert(node.load < room + 1 + SLACK, `${nodeId} holds ${node.load} cores' worth of chunks, more than ${room} (I4)`);

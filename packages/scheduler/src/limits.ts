@@ -25,6 +25,8 @@ export const limits = {
   prefetchPerLaneMax: 64,
   retryBackoffMsMin: 50,
   retryBackoffMsMax: 5_000,
+  /** How long a failed task may ask to be left alone, at most: longer, and the run would look stuck. */
+  retryAfterMsMax: 3_600_000,
   lanesPerNodeMax: 65_536,
   /** Alarms of runs that have ended, kept until they are swept out. */
   alarmsStaleMax: 1_000,

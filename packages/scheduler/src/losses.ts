@@ -1,7 +1,9 @@
-/** What becomes of the tasks that an attempt leaves undone when it is lost. Pure. */
+/** What becomes of the tasks that failed in an attempt, or that it leaves undone when it is lost. Pure. */
 import { lengthOf, type Range } from '@regatta/kernel';
+import { backoffMs, jitterOf } from './backoff.ts';
 import type { Loss } from './events.ts';
 import { limits } from './limits.ts';
+import type { Stretch } from './reports.ts';
 import type { Chunk, RetryChunk } from './run.ts';
 
 /**
@@ -16,27 +18,34 @@ export interface Verdict {
   readonly givenUp: Range | undefined;
 }
 
-// Far past the longest wait, far from the end of an integer.
-const BACKOFF_DOUBLINGS_MAX = 16;
+/** What holds for the run: how often a failed task is tried again, and the seed of its waits. */
+interface Rules {
+  readonly retries: number;
+  readonly seed: number;
+}
 
-/** How long a task waits before it is tried again, after it failed `failures` times before this one. */
-export const backoffMs = (failures: number): number =>
-  Math.min(limits.retryBackoffMsMax, limits.retryBackoffMsMin * (1 << Math.min(failures, BACKOFF_DOUBLINGS_MAX)));
+/** Failed tasks of the attempt are tried again once they have waited as is due, and for as long as they asked for. */
+export function afterFailure(attempt: Chunk, { from, to, waitMs }: Stretch, seed: number, now: number): RetryChunk {
+  const { attempt: nth, failures, nodeLosses } = attempt;
+  const dueMs = Math.max(backoffMs(failures, jitterOf(seed, from, nth)), Math.ceil(waitMs));
+  return { from, to, attempt: nth + 1, failures: failures + 1, nodeLosses, alone: false, notBefore: now + dueMs };
+}
 
 /** @param undone what is left of the attempt, with its past; `attempt` in it is that of the lost one */
-export function judge(undone: Chunk, cause: Cause, loss: Loss, retries: number, now: number): Verdict {
+export function judge(undone: Chunk, cause: Cause, loss: Loss, { retries, seed }: Rules, now: number): Verdict {
   const past = { ...undone, attempt: undone.attempt + 1, notBefore: now };
-  if (cause === 'work') return judgeWork(past, loss, retries);
+  const jitter = jitterOf(seed, undone.from, undone.attempt);
+  if (cause === 'work') return judgeWork(past, loss, retries, jitter);
   const innocent = cause === 'let-go' && past.attempt <= limits.innocentAttemptsPerChunkMax;
   return innocent
-    ? { again: [{ ...past, notBefore: now + backoffMs(0) }], givenUp: undefined }
-    : judgeNode(past, cause);
+    ? { again: [{ ...past, notBefore: now + backoffMs(0, jitter) }], givenUp: undefined }
+    : judgeNode(past, cause, jitter);
 }
 
 /** Elsewhere it may go well. But a chunk that takes node after node with it is not innocent: its tasks are parted. */
-function judgeNode(past: RetryChunk, cause: Exclude<Cause, 'work'>): Verdict {
+function judgeNode(past: RetryChunk, cause: Exclude<Cause, 'work'>, jitter: number): Verdict {
   // A node that lets go is still there and would be handed the chunk again at once.
-  const wait = cause === 'node-gone' ? 0 : backoffMs(past.nodeLosses);
+  const wait = cause === 'node-gone' ? 0 : backoffMs(past.nodeLosses, jitter);
   const next = { ...past, nodeLosses: past.nodeLosses + 1, notBefore: past.notBefore + wait };
   if (next.nodeLosses <= limits.nodeLossesPerChunkMax) return { again: [next], givenUp: undefined };
   if (lengthOf(next) === 1) return { again: [], givenUp: next };
@@ -44,7 +53,7 @@ function judgeNode(past: RetryChunk, cause: Exclude<Cause, 'work'>): Verdict {
 }
 
 /** Tried in halves until the task that kills is alone; its neighbours are tried around it. */
-function judgeWork(past: RetryChunk, loss: Loss, retries: number): Verdict {
+function judgeWork(past: RetryChunk, loss: Loss, retries: number, jitter: number): Verdict {
   const culprit = culpritIn(past, loss.culprit);
   if (culprit === undefined && lengthOf(past) > 1) return { again: halvesOf(past), givenUp: undefined };
   // One task, but other lanes share its host process, and any of them may have killed it.
@@ -55,7 +64,8 @@ function judgeWork(past: RetryChunk, loss: Loss, retries: number): Verdict {
   if (past.from < from) again.push({ ...past, to: from });
   if (from + 1 < past.to) again.push({ ...past, from: from + 1 });
   if (past.failures >= retries) return { again, givenUp: guilty };
-  again.push({ ...guilty, failures: past.failures + 1, notBefore: past.notBefore + backoffMs(past.failures) });
+  const notBefore = past.notBefore + backoffMs(past.failures, jitter);
+  again.push({ ...guilty, failures: past.failures + 1, notBefore });
   return { again, givenUp: undefined };
 }
 

@@ -1,19 +1,30 @@
 /** One incarnation of one node-agent: what it offers and what it holds. */
+
+import { dumpHeld, type HolderDump } from './dump.ts';
 import type { NodeOffer } from './events.ts';
-import type { Chunk, Run, Share } from './run.ts';
+import type { Chunk, Run } from './run.ts';
+import type { Holder, Taker } from './share.ts';
 import type { AttemptState, NodeState } from './transitions.ts';
 
-/** One try at a chunk on one node. Tasks before `reported` are done. */
+/** One try at a chunk. Tasks before `reported` are done. */
 export interface Attempt extends Chunk {
   readonly id: number;
   readonly run: Run;
-  readonly share: Share;
+  readonly taker: Taker;
   readonly assignedAt: number;
   reported: number;
   state: AttemptState;
 }
 
-export class Node {
+export interface NodeDump {
+  readonly offer: NodeOffer;
+  readonly state: NodeState;
+  /** Their ids. */
+  readonly runs: readonly string[];
+  readonly held: HolderDump;
+}
+
+export class Node implements Holder {
   readonly offer: NodeOffer;
   readonly workloads: ReadonlySet<string>;
   readonly attempts = new Map<number, Attempt>();
@@ -40,5 +51,17 @@ export class Node {
   /** Load by core: how full it is, beside other nodes. */
   get fullness(): number {
     return this.load / this.offer.cores;
+  }
+
+  dump(): NodeDump {
+    const offer = { ...this.offer, workloads: [...this.offer.workloads] };
+    return { offer, state: this.state, runs: Array.from(this.runs, (run) => run.id), held: dumpHeld(this) };
+  }
+
+  /** Without its runs and attempts, which hang on runs that are not there yet. */
+  static load({ offer, state }: NodeDump): Node {
+    const node = new Node(offer);
+    node.state = state;
+    return node;
   }
 }

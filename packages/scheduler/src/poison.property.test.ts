@@ -28,10 +28,10 @@ describe('among tasks that kill their host process or never end', () => {
         anyPlan,
         anyBadTasks,
         fc.array(anyCommand, { maxLength: 100, size: 'max' }),
-        ({ shape, nodes, policy, chunk, retries, inputCuts }, { deadly, stuck }, commands) => {
+        ({ shape, nodes, policy, chunk, retries, inputCuts, queued }, { deadly, stuck }, commands) => {
           const cuts = inputCuts.filter((cut) => cut < TASKS);
           const drill = new PoisonedCluster(deadly, stuck);
-          drill.submit({ tasks: TASKS, shape, nodes, policy, chunk, retries, inputCuts: cuts });
+          drill.submit({ tasks: TASKS, shape, nodes, policy, chunk, retries, inputCuts: cuts, queued });
           for (const command of commands) drill.carryOut(command);
           drill.settle(3_000);
           assert.deepEqual(ascending(drill.givenUp), ascending([...deadly, ...stuck]));

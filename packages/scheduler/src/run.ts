@@ -4,10 +4,13 @@
  *
  * Owns I1 (every task is in exactly one of: committed, in flight, pending; no chunk crosses a cut), I2 and I3.
  */
-import { assert, InvariantError, lengthOf, MinHeap, type Range, RangeSet } from '@regatta/kernel';
+import { assert, InvariantError, lengthOf, MinHeap, mixSeed, type Range, RangeSet } from '@regatta/kernel';
+import { type DumpedNumber, dumpNumber, loadNumber } from './dump.ts';
 import type { RunCounts } from './effects.ts';
-import type { RunPlan, Shape } from './events.ts';
-import type { Node } from './node.ts';
+import type { RunPlan } from './events.ts';
+import type { Attempt, Node } from './node.ts';
+import { Queue, type QueueDump } from './queue.ts';
+import { dumpShare, loadShare, type Share, type ShareDump, type Taker } from './share.ts';
 import { nextRunState, type RunState } from './transitions.ts';
 
 /** Work to hand out, with its past. */
@@ -18,7 +21,7 @@ export interface Chunk extends Range {
   readonly failures: number;
   /** How often it was lost with its node. */
   readonly nodeLosses: number;
-  /** A suspect: one task that may have killed a host process. Tried with no other chunk of its run on the node. */
+  /** A suspect: one task that may have killed a host process. Tried with no other chunk of its run beside it. */
   readonly alone: boolean;
 }
 
@@ -30,26 +33,40 @@ export interface RetryChunk extends Chunk {
   readonly notBefore: number;
 }
 
-/** What one node does of one run. */
-export interface Share {
-  readonly node: Node;
-  /** Cores that the node has for this run. */
-  readonly cores: number;
-  /** With no zeros; fixed while the node keeps its incarnation. */
-  readonly shape: Shape;
-  readonly lanes: number;
-  /**
-   * Its node is handed chunks of this run. Otherwise it drains, or did and has lost its place to another; the share is
-   * kept all the same, as the node may hold chunks, and has the run's order.
-   */
-  serves: boolean;
-  attempts: number;
-  /** It holds a suspect, and so nothing else. */
-  alone: boolean;
-  /** Tasks per ms and lane, smoothed; 0 while unknown. */
-  rate: number;
-  /** The node has been sent the run's order. */
-  opened: boolean;
+/** What is counted of a run, and can be written down as it is. */
+type RunCounters = Pick<
+  Run,
+  | 'state'
+  | 'stopReason'
+  | 'succeeded'
+  | 'failed'
+  | 'inFlight'
+  | 'attempts'
+  | 'held'
+  | 'serving'
+  | 'lanes'
+  | 'ahead'
+  | 'rateSum'
+  | 'rateCount'
+  | 'turnUsed'
+>;
+
+export interface RunDump {
+  readonly plan: Omit<RunPlan, 'deadlineMs' | 'inputCuts'> & {
+    readonly deadlineMs: DumpedNumber;
+    readonly inputCuts?: readonly number[];
+  };
+  readonly submittedAt: number;
+  readonly counters: RunCounters;
+  readonly resultBytes: DumpedNumber;
+  readonly next: number;
+  readonly cutsPassed: number;
+  readonly retryTasks: number;
+  readonly committed: readonly Range[];
+  readonly retries: readonly RetryChunk[];
+  readonly suspects: readonly RetryChunk[];
+  readonly shares: readonly ShareDump[];
+  readonly queue?: QueueDump;
 }
 
 const retryHeap = (): MinHeap<RetryChunk> => new MinHeap((chunk) => chunk.notBefore);
@@ -62,19 +79,24 @@ export class Run {
   readonly shares = new Map<string, Share>();
   readonly retries = retryHeap();
   readonly suspects = retryHeap();
+  /** Where its chunks go, if not to its nodes. */
+  readonly queue: Queue | undefined;
+  /** Of its random numbers, of which there are few: the same in every replay. */
+  readonly seed: number;
   state: RunState = 'waiting';
   stopReason = '';
   succeeded = 0;
   failed = 0;
   inFlight = 0;
-  /** Attempts ever made, and those that nodes hold now. */
+  /** Attempts ever made, and those that are held now. */
   attempts = 0;
   held = 0;
   /** Bytes of all results so far. */
   resultBytes = 0;
-  /** Sums over the shares that serve: how many, their lanes, known rates, and how many are known. */
+  /** Sums over the shares that serve: how many, their lanes, chunks ahead, known rates, and how many are known. */
   serving = 0;
   lanes = 0;
+  ahead = 0;
   rateSum = 0;
   rateCount = 0;
   /** Cores' worth of chunks handed out in its present turn. */
@@ -90,6 +112,8 @@ export class Run {
     this.submittedAt = now;
     this.deadlineAt = plan.deadlineMs > 0 ? now + plan.deadlineMs : Number.POSITIVE_INFINITY;
     this.#partEnd = this.#nextPartEnd();
+    this.queue = plan.queued === true ? new Queue(this) : undefined;
+    this.seed = seedOf(plan.runId);
   }
 
   get id(): string {
@@ -116,14 +140,25 @@ export class Run {
     return Math.min(dueAt(this.retries), dueAt(this.suspects));
   }
 
-  /** What this share's node is to be given next; nothing while it holds a suspect, or has to let go for one. */
-  workFor(share: Share, now: number): Work | undefined {
-    if (!share.serves || share.alone) return undefined;
+  /** Who is handed its chunks. */
+  takers(): Iterable<Taker> {
+    return this.queue === undefined ? this.shares.values() : [this.queue];
+  }
+
+  *attemptsHeld(): Iterable<Attempt> {
+    for (const { holder } of this.takers()) {
+      for (const attempt of holder.attempts.values()) if (attempt.run === this) yield attempt;
+    }
+  }
+
+  /** What is to be handed out there next; nothing while it holds a suspect, or has to let go for one. */
+  workFor(taker: Taker, now: number): Work | undefined {
+    if (!taker.serves || taker.alone) return undefined;
     const usual = this.#next < this.plan.tasks || dueAt(this.retries) <= now ? 'usual' : undefined;
     if (dueAt(this.suspects) > now) return usual;
-    // One node lets go of all else for the suspects' sake, so that they need not wait for the end of the run.
-    if (usual !== undefined && share !== this.#firstServing()) return usual;
-    return share.attempts === 0 ? 'suspect' : undefined;
+    // One of them lets go of all else for the suspects' sake, so that they need not wait for the end of the run.
+    if (usual !== undefined && taker !== this.#firstServing()) return usual;
+    return taker.attempts === 0 ? 'suspect' : undefined;
   }
 
   /** Takes up to `size` tasks. What was tried before goes first: it is what the run may end up waiting for. */
@@ -155,8 +190,50 @@ export class Run {
     return this.plan.inputCuts?.[this.#cutsPassed++] ?? this.plan.tasks;
   }
 
-  #firstServing(): Share | undefined {
-    for (const share of this.shares.values()) if (share.serves) return share;
+  dump(): RunDump {
+    const { deadlineMs, inputCuts, ...plan } = this.plan;
+    const cuts = inputCuts === undefined ? {} : { inputCuts: Array.from(inputCuts) };
+    const { state, stopReason, succeeded, failed, inFlight, attempts, held } = this;
+    const { serving, lanes, ahead, rateSum, rateCount, turnUsed } = this;
+    const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held };
+    return {
+      plan: { ...plan, deadlineMs: dumpNumber(deadlineMs), ...cuts },
+      submittedAt: this.submittedAt,
+      counters: { ...counts, serving, lanes, ahead, rateSum, rateCount, turnUsed },
+      resultBytes: dumpNumber(this.resultBytes),
+      next: this.#next,
+      cutsPassed: this.#cutsPassed,
+      retryTasks: this.#retryTasks,
+      committed: this.committed.ranges.map(({ from, to }) => ({ from, to })),
+      retries: [...this.retries.items()],
+      suspects: [...this.suspects.items()],
+      shares: Array.from(this.shares.values(), dumpShare),
+      ...(this.queue === undefined ? {} : { queue: this.queue.dump() }),
+    };
+  }
+
+  /** Without the attempts that nodes hold. */
+  static load(dump: RunDump, nodes: ReadonlyMap<string, Node>): Run {
+    const { deadlineMs, ...plan } = dump.plan;
+    const run = new Run({ ...plan, deadlineMs: loadNumber(deadlineMs) }, dump.submittedAt);
+    Object.assign(run, dump.counters);
+    run.resultBytes = loadNumber(dump.resultBytes);
+    run.#next = dump.next;
+    // The end of the part that it was in is read once more.
+    run.#cutsPassed = dump.cutsPassed - 1;
+    run.#partEnd = run.#nextPartEnd();
+    run.#retryTasks = dump.retryTasks;
+    for (const { from, to } of dump.committed) run.committed.add(from, to);
+    // Pushed in a heap's own order, each chunk stays where it is put.
+    for (const chunk of dump.retries) run.retries.push(chunk);
+    for (const chunk of dump.suspects) run.suspects.push(chunk);
+    for (const share of dump.shares) run.shares.set(share.nodeId, loadShare(share, nodes));
+    if (dump.queue !== undefined) run.queue?.load(dump.queue);
+    return run;
+  }
+
+  #firstServing(): Taker | undefined {
+    for (const taker of this.takers()) if (taker.serves) return taker;
     return undefined;
   }
 
@@ -203,3 +280,9 @@ export class Run {
 }
 
 const dueAt = (heap: MinHeap<RetryChunk>): number => heap.peek()?.notBefore ?? Number.POSITIVE_INFINITY;
+
+function seedOf(text: string): number {
+  let seed = 0;
+  for (let i = 0; i < text.length; i++) seed = mixSeed(seed, text.charCodeAt(i));
+  return seed;
+}

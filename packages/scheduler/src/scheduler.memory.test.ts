@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from './limits.ts';
 import { Scheduler } from './scheduler.ts';
-import { assignsIn, type Order, type Report } from './testing/model-cluster.ts';
+import { assignsIn, type Report } from './testing/model-cluster.ts';
 
 const TASKS = 10_000_000;
 const LANES = 8;
@@ -32,7 +32,7 @@ describe('a run of ten million tasks', () => {
   it('is held as ranges and chunks, though some are reported late and some fail (I6)', () => {
     const scheduler = new Scheduler();
     const holdings = new Holdings(scheduler);
-    const held: Omit<Order, 'done' | 'recalled' | 'hangs'>[] = [];
+    const held: ReturnType<typeof assignsIn> = [];
     const late: typeof held = [];
     let now = 0;
     let succeeded = 0;

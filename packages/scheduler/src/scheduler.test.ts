@@ -73,7 +73,9 @@ describe('a task that fails', () => {
       [9, 10],
     ]);
     assert.deepEqual(
-      assignsIn(cluster.pass(limits.retryBackoffMsMin)).map(({ from, to, attempt }) => [from, to, attempt]),
+      assignsIn(cluster.pass(limits.retryBackoffMsMin))
+        .map(({ from, to, attempt }) => [from, to, attempt])
+        .sort(),
       [
         [3, 5, 2],
         [8, 9, 2],
@@ -81,17 +83,46 @@ describe('a task that fails', () => {
     );
   });
 
-  it('waits before each try, twice as long as before', () => {
+  it('waits before each try, up to twice as long as before', () => {
     const cluster = clusterOf('a');
     cluster.submit('r1', { retries: 3 });
-    for (const waitMs of [50, 100, 200]) {
+    for (const longestMs of [50, 100, 200]) {
       cluster.complete(cluster.held()[0]!, [0]);
-      assert.equal(cluster.wakeAt, cluster.now + waitMs);
+      const waitMs = cluster.wakeAt - cluster.now;
+      assert.ok(waitMs >= longestMs / 2 && waitMs <= longestMs, `${waitMs} ms of ${longestMs}`);
       assert.deepEqual(assignsIn(cluster.pass(waitMs - 1)), []);
       assert.equal(assignsIn(cluster.pass(1)).length, 1);
     }
     cluster.complete(cluster.held()[0]!);
     assert.equal(endOf(cluster).state, 'succeeded');
+  });
+
+  it('is left alone for as long as it asks for, within limits', () => {
+    const cluster = clusterOf('a');
+    for (const [asked, given] of [
+      [0, limits.retryBackoffMsMin],
+      [10, limits.retryBackoffMsMin],
+      [2_000, 2_000],
+      [DAY_MS, limits.retryAfterMsMax],
+    ] as const) {
+      cluster.submit(`r${asked}`, { retries: 1 });
+      cluster.complete(cluster.held()[0]!, [0], { retryAfterMs: [asked] });
+      const waitMs = cluster.wakeAt - cluster.now;
+      assert.ok(asked > limits.retryBackoffMsMin ? waitMs === given : waitMs <= given, `${waitMs} ms for ${asked}`);
+      assert.deepEqual(assignsIn(cluster.pass(waitMs - 1)), []);
+      assert.equal(assignsIn(cluster.pass(1)).length, 1);
+      cluster.complete(cluster.held()[0]!);
+    }
+  });
+
+  it('does not hold up its neighbours that asked for less', () => {
+    const cluster = clusterOf('a');
+    cluster.submit('r1', { tasks: 10, chunk: 10, retries: 1 });
+    cluster.complete(cluster.held()[0]!, [3, 4, 5, 6], { retryAfterMs: [1_000, 1_200, 9_000, 0] });
+    assert.deepEqual(ranges(cluster.pass(limits.retryBackoffMsMin), 'assign'), [[6, 7]]);
+    assert.deepEqual(ranges(cluster.pass(1_200 - limits.retryBackoffMsMin), 'assign'), [[3, 5]]);
+    for (const order of cluster.held()) cluster.complete(order);
+    assert.deepEqual(ranges(cluster.pass(9_000 - 1_200), 'assign'), [[5, 6]]);
   });
 
   it('is given up after its last retry, and the run goes on', () => {
@@ -263,6 +294,11 @@ describe('news that comes late, twice or garbled', () => {
     { name: 'with failures out of order', reason: 'malformed', change: { failed: [3, 1] } },
     { name: 'with a failure told twice', reason: 'malformed', change: { failed: [3, 3] } },
     { name: 'with part of a failure', reason: 'malformed', change: { failed: [1.5] } },
+    { name: 'with a wait for no failure', reason: 'malformed', change: { retryAfterMs: [5] } },
+    { name: 'with a failure without a wait', reason: 'malformed', change: { failed: [1, 2], retryAfterMs: [5] } },
+    { name: 'with a wait that is no number', reason: 'malformed', change: { failed: [1], retryAfterMs: [Number.NaN] } },
+    { name: 'with a wait in the past', reason: 'malformed', change: { failed: [1], retryAfterMs: [-1] } },
+    { name: 'with an endless wait', reason: 'malformed', change: { failed: [1], retryAfterMs: [1 / 0] } },
     { name: 'with bytes that are no number', reason: 'malformed', change: { bytes: Number.NaN } },
     { name: 'with fewer bytes than none', reason: 'malformed', change: { bytes: -1 } },
     { name: 'with endless work', reason: 'malformed', change: { busyMs: Number.POSITIVE_INFINITY } },
@@ -383,6 +419,35 @@ describe('a run with a deadline', () => {
     cluster.complete(cluster.held()[0]!);
     assert.deepEqual(cluster.pass(DAY_MS), []);
     assert.equal(cluster.wakeAt, Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('a coordinator that takes over the books of another', () => {
+  it('gives attempts ids that the other cannot have given, however often they change', () => {
+    const cluster = clusterOf('a');
+    cluster.submit('r1', { tasks: 100 });
+    for (const term of [1, 2, 3]) {
+      cluster.step({ kind: 'recovered' });
+      assert.equal(assignsIn(cluster.complete(cluster.held()[0]!))[0]!.attemptId, term * 2 ** 32);
+    }
+    cluster.step({ kind: 'recovered' });
+    cluster.step({ kind: 'recovered' });
+    assert.equal(assignsIn(cluster.complete(cluster.held()[0]!))[0]!.attemptId, 5 * 2 ** 32);
+  });
+
+  it('does not run out of ids unnoticed', () => {
+    const cluster = clusterOf('a');
+    cluster.scheduler.nextAttemptId = Number.MAX_SAFE_INTEGER - 2 ** 32;
+    assert.throws(() => cluster.step({ kind: 'recovered' }), InvariantError);
+  });
+
+  it('goes on with what the nodes hold', () => {
+    const cluster = clusterOf('a');
+    cluster.submit('r1', { tasks: 3 });
+    cluster.step({ kind: 'recovered' });
+    for (const order of cluster.held()) cluster.complete(order);
+    cluster.settle(10);
+    assert.equal(endOf(cluster).state, 'succeeded');
   });
 });
 

@@ -9,19 +9,25 @@
  */
 import { assert, type Range, unreachable } from '@regatta/kernel';
 import { Alarms } from './alarms.ts';
-import { dispatch, type Field } from './dispatch.ts';
+import { backoffMs } from './backoff.ts';
+import { close, dispatch, type Field, fill } from './dispatch.ts';
+import { dumpNumber, loadNumber } from './dump.ts';
 import type { Effect, IgnoreReason, RetryCause } from './effects.ts';
 import { dismiss, enroll, learnRate, setAside } from './enroll.ts';
 import type { AttemptEnd, Event, Loss, NodeOffer, RunPlan } from './events.ts';
 import { assertWithinLimits, limits } from './limits.ts';
-import { backoffMs, type Cause, judge } from './losses.ts';
+import { afterFailure, type Cause, judge } from './losses.ts';
 import { type Attempt, Node } from './node.ts';
 import { between, flawOf, type Report, rateOf, stretchesOf } from './reports.ts';
 import { type RetryChunk, Run } from './run.ts';
+import { dumpBooks, loadBooks, type SchedulerSnapshot } from './snapshot.ts';
 import { nextAttemptState, nextNodeState } from './transitions.ts';
 
 /** How much the newest chunk counts in a node's measured rate. */
 const RATE_WEIGHT = 0.5;
+
+/** More than one coordinator hands out between two records; so many successors have ids left: two million. */
+const ATTEMPT_IDS_PER_TERM = 2 ** 32;
 
 export class Scheduler implements Field {
   readonly nodes = new Map<string, Node>();
@@ -33,6 +39,8 @@ export class Scheduler implements Field {
   #effects: Effect[] = [];
   /** Nodes that may have room for more, or for which there may be more, since this step began. */
   readonly #toServe = new Set<Node>();
+  /** Runs whose queue may have got room or work, or whose nodes have changed. */
+  readonly #toFill = new Set<Run>();
 
   /**
    * Takes one event and returns what is to be done because of it, in order.
@@ -44,8 +52,32 @@ export class Scheduler implements Field {
     this.#take(event, now);
     // Last, so that what is handed out rests on books that are settled.
     dispatch(this, [...this.#toServe], now, this.#effects);
+    if (this.#toFill.size > 0) this.#fillQueues(now);
     this.#askForWake();
     return this.#effects;
+  }
+
+  #fillQueues(now: number): void {
+    for (const run of this.#toFill) fill(this, run, now, this.#effects);
+    // Not in every step, though it would be simpler: clearing an empty set is not free, and most steps fill nothing.
+    this.#toFill.clear();
+  }
+
+  /** All that is known, as plain data; costs by runs, nodes, chunks held and gaps between what is committed. */
+  snapshot(): SchedulerSnapshot {
+    return { ...dumpBooks(this), wakeAt: dumpNumber(this.#wakeAt), alarms: this.#alarms.dump() };
+  }
+
+  /**
+   * A scheduler that goes on where the snapshot was taken. It has asked for the same `wake`.
+   * @throws RegattaError SNAPSHOT_VERSION where the snapshot is of another version
+   */
+  static restore(snapshot: SchedulerSnapshot): Scheduler {
+    const scheduler = new Scheduler();
+    loadBooks(scheduler, snapshot);
+    scheduler.#wakeAt = loadNumber(snapshot.wakeAt);
+    scheduler.#alarms.load(snapshot.alarms);
+    return scheduler;
   }
 
   #take(event: Event, now: number): void {
@@ -66,6 +98,8 @@ export class Scheduler implements Field {
         return this.#report(event, now);
       case 'tick':
         return this.#tick(now);
+      case 'recovered':
+        return this.#recover();
       default:
         return unreachable(event);
     }
@@ -77,7 +111,7 @@ export class Scheduler implements Field {
     assertWithinLimits(plan);
     const run = new Run(plan, now);
     this.runs.set(run.id, run);
-    this.turns.push(run);
+    this.#takeTurns(run);
     if (plan.deadlineMs > 0) this.#alarms.set(run.deadlineAt, run.id);
     enroll(run, this.nodes.values());
     this.#serve(run);
@@ -92,12 +126,25 @@ export class Scheduler implements Field {
     this.#effects.push({ kind: 'runStopping', runId, reason });
     const turn = this.turns.indexOf(run);
     if (turn >= 0) this.turns.splice(turn, 1);
-    for (const attempt of attemptsOf(run)) {
-      attempt.state = nextAttemptState(attempt.state, 'stopRequested');
-      const { id: nodeId, offer } = attempt.share.node;
-      this.#effects.push({ kind: 'cancel', nodeId, incarnation: offer.incarnation, attemptId: attempt.id });
-    }
+    this.#recall(run);
     this.#settle(run);
+  }
+
+  /** Asks for all that is held of the run: each attempt from its node, or all of them from the queue. */
+  #recall(run: Run): void {
+    for (const attempt of run.attemptsHeld()) attempt.state = nextAttemptState(attempt.state, 'stopRequested');
+    if (run.queue !== undefined) {
+      const attemptIds = [...run.queue.holder.attempts.keys()];
+      if (attemptIds.length > 0) this.#effects.push({ kind: 'withdraw', runId: run.id, attemptIds });
+      return;
+    }
+    for (const { node } of run.shares.values()) {
+      const { id: nodeId, offer } = node;
+      for (const attempt of node.attempts.values()) {
+        if (attempt.run !== run) continue;
+        this.#effects.push({ kind: 'cancel', nodeId, incarnation: offer.incarnation, attemptId: attempt.id });
+      }
+    }
   }
 
   #join(offer: NodeOffer, now: number): void {
@@ -114,7 +161,11 @@ export class Scheduler implements Field {
   }
 
   #enlist(node: Node): void {
-    for (const run of this.runs.values()) if (run.active) enroll(run, [node]);
+    for (const run of this.runs.values()) {
+      if (!run.active) continue;
+      enroll(run, [node]);
+      if (run.queue !== undefined) this.#toFill.add(run);
+    }
     this.#toServe.add(node);
   }
 
@@ -124,8 +175,8 @@ export class Scheduler implements Field {
     this.nodes.delete(nodeId);
     const loss: Loss = { code: 'NODE_LOST', message: `node ${nodeId} was lost: ${reason}` };
     const attempts = [...node.attempts.values()];
-    for (const attempt of attempts) this.#close(attempt, 'lost');
-    for (const attempt of attempts) this.#retryRest(attempt, 'node-gone', loss, now);
+    for (const attempt of attempts) close(attempt, 'lost');
+    for (const attempt of attempts) this.#retryRest(attempt, 'node-gone', loss, nodeId, now);
     for (const run of [...node.runs]) {
       dismiss(run, run.shares.get(nodeId)!);
       if (run.active) enroll(run, this.nodes.values());
@@ -142,7 +193,8 @@ export class Scheduler implements Field {
     node.state = next;
     this.#effects.push({ kind: 'drain', nodeId, incarnation, handBack });
     for (const run of node.runs) {
-      setAside(run, run.shares.get(nodeId)!);
+      const pulled = setAside(run, run.shares.get(nodeId)!) && run.queue !== undefined;
+      if (pulled) this.#effects.push({ kind: 'stopPull', nodeId, incarnation, runId: run.id });
       if (run.active) enroll(run, this.nodes.values());
       // Others may take what this node would have taken; one of them may have to let go for the suspects now.
       this.#serve(run);
@@ -168,81 +220,70 @@ export class Scheduler implements Field {
   }
 
   #report(report: Report, now: number): void {
-    const node = this.#nodeOf(report.nodeId, report.incarnation);
-    if (node === undefined) return this.#ignore('stale-node');
-    const attempt = node.attempts.get(report.attemptId);
+    const { runId, nodeId, incarnation, attemptId } = report;
+    const node = this.#nodeOf(nodeId, incarnation);
+    if (runId === undefined && node === undefined) return this.#ignore('stale-node');
+    // Who pulled it from a queue, and whether that node is still there, does not matter: the work is done.
+    const holder = runId === undefined ? node : this.runs.get(runId)?.queue?.holder;
+    const attempt = holder?.attempts.get(attemptId);
     if (attempt === undefined) return this.#ignore('fenced-attempt');
     const { run } = attempt;
     const flaw = flawOf(report, attempt);
     if (flaw !== undefined) this.#ignore(flaw, run.id);
     else if (report.to > report.from) this.#progress(attempt, report, now);
     // Even where its tasks cannot be counted: the node has let go of the attempt, and nobody else would end it (I7).
-    if (report.end.kind !== 'open') this.#endAttempt(attempt, report.end, now);
-    this.#toServe.add(node);
+    if (report.end.kind !== 'open') this.#endAttempt(attempt, report.end, nodeId, now);
+    if (run.queue !== undefined) this.#toFill.add(run);
+    else if (node !== undefined) this.#toServe.add(node);
     this.#settle(run);
-    if (!node.serves) this.#noteIfDrained(node);
+    if (node?.serves === false) this.#noteIfDrained(node);
   }
 
   /** Commits what the report says is done, but for failed tasks that may be tried again. */
   #progress(attempt: Attempt, report: Report, now: number): void {
-    const { run, share, failures } = attempt;
-    const { from, to, failed } = report;
+    const { run, taker, failures } = attempt;
+    const { from, to, failed, nodeId } = report;
     attempt.state = nextAttemptState(attempt.state, 'progressed');
     attempt.reported = to;
     run.inFlight -= to - from;
     run.resultBytes += report.bytes;
     const rate = rateOf(report);
-    if (rate > 0) learnRate(run, share, share.rate === 0 ? rate : share.rate + RATE_WEIGHT * (rate - share.rate));
-    const stretches = stretchesOf(failed);
+    if (rate > 0) learnRate(run, taker, taker.rate === 0 ? rate : taker.rate + RATE_WEIGHT * (rate - taker.rate));
     if (!run.active || failures >= run.plan.retries) {
       this.#commit(run, report, failed.length);
-      for (const stretch of stretches) this.#giveUp(attempt, stretch, undefined);
+      for (const stretch of stretchesOf(failed)) this.#giveUp(attempt, stretch, nodeId, undefined);
       return;
     }
+    const stretches = stretchesOf(failed, report.retryAfterMs, backoffMs(failures, 0));
     for (const part of between(report, stretches)) this.#commit(run, part, 0);
-    const past = { attempt: attempt.attempt + 1, failures: failures + 1, nodeLosses: attempt.nodeLosses, alone: false };
-    const notBefore = now + backoffMs(failures);
     this.#putBack(
       run,
-      stretches.map((stretch) => ({ ...stretch, ...past, notBefore })),
+      stretches.map((stretch) => afterFailure(attempt, stretch, run.seed, now)),
       'failed',
       now,
     );
   }
 
-  #endAttempt(attempt: Attempt, end: Exclude<AttemptEnd, { kind: 'open' }>, now: number): void {
-    this.#close(attempt, end.kind);
-    if (end.kind === 'lost') return this.#retryRest(attempt, 'work', end.loss, now);
+  #endAttempt(attempt: Attempt, end: Exclude<AttemptEnd, { kind: 'open' }>, nodeId: string, now: number): void {
+    close(attempt, end.kind);
+    if (end.kind === 'lost') return this.#retryRest(attempt, 'work', end.loss, nodeId, now);
     if (end.kind === 'stopped') {
-      return this.#retryRest(attempt, 'let-go', { code: 'STOPPED', message: 'stopped by its node' }, now);
+      return this.#retryRest(attempt, 'let-go', { code: 'STOPPED', message: 'stopped by its node' }, nodeId, now);
     }
     const loss = { code: 'REPORT_MISSING', message: 'ended by its node with no word of some of its tasks' };
-    this.#retryRest(attempt, 'left-out', loss, now);
-  }
-
-  /** Takes the attempt off the books of its node; what it leaves undone is in flight no more. */
-  #close(attempt: Attempt, trigger: 'completed' | 'stopped' | 'lost'): void {
-    const { run, share } = attempt;
-    const { node } = share;
-    attempt.state = nextAttemptState(attempt.state, trigger);
-    node.attempts.delete(attempt.id);
-    node.load = node.attempts.size === 0 ? 0 : node.load - 1 / share.shape.concurrency;
-    share.attempts--;
-    share.alone = false;
-    run.held--;
-    run.inFlight -= attempt.to - attempt.reported;
+    this.#retryRest(attempt, 'left-out', loss, nodeId, now);
   }
 
   /** Puts back what an ended attempt left undone, or gives it up. */
-  #retryRest(attempt: Attempt, cause: Cause, loss: Loss, now: number): void {
+  #retryRest(attempt: Attempt, cause: Cause, loss: Loss, nodeId: string, now: number): void {
     const { run, reported: from, to, attempt: nth, failures, nodeLosses, alone } = attempt;
     if (from === to) return;
     const undone = { from, to, attempt: nth, failures, nodeLosses, alone };
     if (!run.active) return run.putBack({ ...undone, notBefore: now });
-    const { again, givenUp } = judge(undone, cause, loss, run.plan.retries, now);
+    const { again, givenUp } = judge(undone, cause, loss, { retries: run.plan.retries, seed: run.seed }, now);
     if (givenUp !== undefined) {
       run.commit(givenUp.from, givenUp.to, givenUp.to - givenUp.from);
-      this.#giveUp(attempt, givenUp, loss);
+      this.#giveUp(attempt, givenUp, nodeId, loss);
     }
     this.#putBack(run, again, cause === 'let-go' ? 'let-go' : 'lost', now);
   }
@@ -250,7 +291,7 @@ export class Scheduler implements Field {
   /** Lets chunks of an active run be tried again, each when its time has come. */
   #putBack(run: Run, chunks: readonly RetryChunk[], because: RetryCause, now: number): void {
     if (chunks.length === 0) return;
-    if (run.pending === 0) this.turns.push(run);
+    if (run.pending === 0) this.#takeTurns(run);
     let tasks = 0;
     for (const chunk of chunks) {
       run.putBack(chunk);
@@ -268,11 +309,11 @@ export class Scheduler implements Field {
     this.#effects.push({ kind: 'commit', runId: run.id, from, to });
   }
 
-  #giveUp({ run, share, attempt }: Attempt, { from, to }: Range, loss: Loss | undefined): void {
-    this.#effects.push({ kind: 'giveUp', runId: run.id, from, to, nodeId: share.node.id, attempt, loss });
+  #giveUp({ run, attempt }: Attempt, { from, to }: Range, nodeId: string, loss: Loss | undefined): void {
+    this.#effects.push({ kind: 'giveUp', runId: run.id, from, to, nodeId, attempt, loss });
   }
 
-  /** Ends the run if nothing of it is left to do and no node holds any of it. */
+  /** Ends the run if nothing of it is left to do and nothing of it is held. */
   #settle(run: Run): void {
     run.assertConservation();
     if (run.held > 0) return;
@@ -301,14 +342,25 @@ export class Scheduler implements Field {
     }
   }
 
+  #recover(): void {
+    this.nextAttemptId = (Math.floor(this.nextAttemptId / ATTEMPT_IDS_PER_TERM) + 1) * ATTEMPT_IDS_PER_TERM;
+    assert(Number.isSafeInteger(this.nextAttemptId + ATTEMPT_IDS_PER_TERM), 'attempt ids have run out');
+  }
+
+  /** Lines the run up for chunks of the nodes that it shares with others; what is in its own queue waits for nobody. */
+  #takeTurns(run: Run): void {
+    if (run.queue === undefined) this.turns.push(run);
+  }
+
   /** Nothing where that incarnation of the node is not there (any more, or yet). */
   #nodeOf(nodeId: string, incarnation: number): Node | undefined {
     const node = this.nodes.get(nodeId);
     return node?.offer.incarnation === incarnation ? node : undefined;
   }
 
-  /** At the end of the step, looks at what the run's nodes can take. */
+  /** At the end of the step, looks at what the run's nodes, or its queue, can take. */
   #serve(run: Run): void {
+    if (run.queue !== undefined) return void this.#toFill.add(run);
     for (const share of run.shares.values()) this.#toServe.add(share.node);
   }
 
@@ -321,11 +373,5 @@ export class Scheduler implements Field {
 
   #ignore(reason: IgnoreReason, runId?: string): void {
     this.#effects.push({ kind: 'ignored', reason, runId });
-  }
-}
-
-function* attemptsOf(run: Run): Iterable<Attempt> {
-  for (const share of run.shares.values()) {
-    for (const attempt of share.node.attempts.values()) if (attempt.run === run) yield attempt;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Random histories of a cluster, as commands: nodes come, go, drain, hang, die and lie; the network delays, repeats and
- * garbles. What picks among things that are there at that time is a number, taken modulo how many there are.
+ * garbles; what was pulled from a queue is delivered to another node. What picks among things that are there at that time is a number, taken modulo how many there are.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -12,7 +12,15 @@ const RUNS_MAX = 8;
 const NODE_IDS = ['a', 'b', 'c', 'd', 'e'];
 const WORKLOADS = ['sums', 'primes'];
 
-type Fault = 'from-before' | 'to-after' | 'not-a-number' | 'fraction' | 'unsorted' | 'failed-outside' | 'bad-bytes';
+type Fault =
+  | 'from-before'
+  | 'to-after'
+  | 'not-a-number'
+  | 'fraction'
+  | 'unsorted'
+  | 'failed-outside'
+  | 'bad-bytes'
+  | 'bad-wait';
 
 export type Command =
   | { readonly do: 'submit'; readonly plan: Omit<RunPlan, 'runId'> }
@@ -38,12 +46,19 @@ export type Command =
       /** Which of it failed: those whose index has a bit in it. */
       readonly failMask: number;
       readonly busyMs: number;
+      readonly bytesPerTask: number;
+      /** What failed tasks ask for, each up to three times as much, or nothing. */
+      readonly retryAfterMs: number | undefined;
       readonly culprit: number | undefined;
       readonly late: boolean;
     }
   /** Several chunks end at once. Where the node can tell which of them did it, it has let go of the others. */
   | { readonly do: 'kill-host'; readonly node: number; readonly lanes: number; readonly blame: 'each' | 'one' }
   | { readonly do: 'garble'; readonly order: number; readonly fault: Fault; readonly end: AttemptEnd['kind'] }
+  /** Another node takes what one has pulled. */
+  | { readonly do: 'redeliver'; readonly order: number; readonly node: number }
+  /** A new coordinator takes over. */
+  | { readonly do: 'recover' }
   | { readonly do: 'deliver-late'; readonly report: number }
   | { readonly do: 'deliver-again'; readonly report: number }
   | { readonly do: 'pass'; readonly ms: number }
@@ -70,6 +85,7 @@ const plainPlan = fc.record({
   chunk: fc.constantFrom(0, 1, 3, 20),
   retries: fc.nat(3),
   deadlineMs: fc.constantFrom(0, 0, 0, 1, 200, 5_000),
+  queued: fc.constantFrom(false, false, true),
 });
 
 /** Its input comes in one part or in several. */
@@ -92,6 +108,7 @@ const faults: Fault[] = [
   'unsorted',
   'failed-outside',
   'bad-bytes',
+  'bad-wait',
 ];
 
 const anyReport: fc.Arbitrary<Command> = fc.record({
@@ -101,6 +118,8 @@ const anyReport: fc.Arbitrary<Command> = fc.record({
   tenths: fc.nat(10),
   failMask: fc.constantFrom(0, 0, 0, 1, 2, 5, 255),
   busyMs: fc.constantFrom(0, 0.5, 3, 40, 700),
+  bytesPerTask: fc.constantFrom(0, 8, 8, 400_000),
+  retryAfterMs: fc.constantFrom(undefined, undefined, 0, 7.5, 400, 1e9),
   culprit: fc.option(fc.nat(200), { nil: undefined }),
   late: fc.boolean(),
 });
@@ -129,6 +148,8 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   commandOf('stop', 1, { run: fc.nat(RUNS_MAX) }),
   commandOf('kill-host', 1, { node, lanes: fc.nat(8), blame: fc.constantFrom('each' as const, 'one' as const) }),
   commandOf('garble', 1, { order, fault: fc.constantFrom(...faults), end: endKind }),
+  commandOf('redeliver', 2, { order, node }),
+  commandOf('recover', 1, {}),
   commandOf('deliver-late', 3, { report: fc.nat(50) }),
   commandOf('deliver-again', 1, { report: fc.nat(500) }),
   commandOf('pass', 2, { ms: fc.integer({ min: 0, max: 300 }) }),
@@ -179,12 +200,21 @@ export class Drill {
         return this.#killHost(command);
       case 'garble':
         return this.#garble(command.order, command.fault, command.end);
+      case 'redeliver': {
+        const order = nthOf(
+          cluster.held().filter(({ queued }) => queued),
+          command.order,
+        );
+        if (order !== undefined) cluster.redeliver(order, NODE_IDS[command.node]!);
+        return;
+      }
+      case 'recover':
+        return void cluster.step({ kind: 'recovered' });
       case 'deliver-late':
         if (this.#late.length > 0) this.#send(this.#late.splice(command.report % this.#late.length, 1)[0]!);
         return;
       case 'deliver-again':
-        if (this.#sent.length > 0) cluster.step(nthOf(this.#sent, command.report)!);
-        return;
+        return this.#deliverAgain(command.report);
       case 'pass':
         return void cluster.pass(command.ms);
       case 'tick':
@@ -194,7 +224,7 @@ export class Drill {
 
   /** The faults stop: what is on its way arrives, and one node that can do anything stays. */
   settle(): void {
-    for (const report of this.#late) this.cluster.step(report);
+    for (const report of this.#late) this.cluster.step(this.cluster.trimmed(report));
     this.cluster.join('healthy', { workloads: WORKLOADS });
     // Each task may have to be handed out alone, twice where a node believes it reported what never arrived.
     this.cluster.settle(3 * this.tasks + 100);
@@ -246,6 +276,14 @@ export class Drill {
     }
   }
 
+  /** From a queue perhaps by another node, which did the same. */
+  #deliverAgain(nth: number): void {
+    const report = nthOf(this.#sent, nth);
+    if (report === undefined) return;
+    const twin = report.runId === undefined ? report : { ...report, nodeId: nthOf(NODE_IDS, nth)! };
+    this.cluster.step(nth % 2 === 0 ? twin : this.cluster.trimmed(twin));
+  }
+
   /** A chunk that gets on. */
   #pick(nth: number): Order | undefined {
     return nthOf(
@@ -261,9 +299,13 @@ export class Drill {
     const to = command.end === 'completed' ? last : done + Math.floor(((last - done) * command.tenths) / 10);
     const failed: number[] = [];
     for (let task = done; task < to; task++) if ((command.failMask >> (task % 8)) & 1) failed.push(task);
+    const { busyMs, retryAfterMs: ms } = command;
+    const waits = ms === undefined ? {} : { retryAfterMs: failed.map((task) => ms * (1 + (task % 3))) };
     const report = this.cluster.write(order, to, endOf(command.end, command.culprit), {
       failed,
-      busyMs: command.busyMs,
+      busyMs,
+      bytes: command.bytesPerTask * (to - done),
+      ...waits,
     });
     if (command.late) this.#late.push(report);
     else this.#send(report);
@@ -273,16 +315,15 @@ export class Drill {
   #garble(nth: number, fault: Fault, end: AttemptEnd['kind']): void {
     const order = this.#pick(nth);
     if (order === undefined) return;
-    const { nodeId, incarnation, attemptId, done: from, to } = order;
-    const ids = { kind: 'attemptReported' as const, nodeId, incarnation, attemptId };
-    const report = { ...ids, from, to, failed: [], busyMs: 1, bytes: 1, end: endOf(end, Number.NaN) };
-    const effects = this.cluster.step({ ...report, ...garbled[fault](from, to) });
+    const { done: from, to } = order;
+    const report = this.cluster.write({ ...order }, to, { kind: 'open' }, { busyMs: 1, bytes: 1 });
+    const effects = this.cluster.step({ ...report, end: endOf(end, Number.NaN), ...garbled[fault](from, to) });
     assert.ok(effects.some((effect) => effect.kind === 'ignored'));
   }
 
   #send(report: Report): void {
     this.#sent.push(report);
-    this.cluster.step(report);
+    this.cluster.step(this.cluster.trimmed(report));
   }
 }
 
@@ -296,6 +337,7 @@ const garbled: Record<Fault, (from: number, to: number) => Partial<Report>> = {
   unsorted: (from, to) => ({ failed: [to - 1, from] }),
   'failed-outside': (_, to) => ({ failed: [to] }),
   'bad-bytes': () => ({ bytes: Number.NaN }),
+  'bad-wait': () => ({ retryAfterMs: [5] }),
 };
 
 function endOf(kind: AttemptEnd['kind'], culprit: number | undefined): AttemptEnd {

@@ -1,7 +1,7 @@
 /**
  * Books of a cluster kept from the scheduler's events and effects alone, as the coordinator could keep them: what the
  * scheduler believes of itself is not asked. Holds it to I2, I3, I5, to the cuts of a run's input, to what it owes nodes
- * that drain, and to the order of effects.
+ * that drain and nodes that pull, and to the order of effects.
  */
 import assert from 'node:assert/strict';
 import type { Effect, RunCounts } from '../effects.ts';
@@ -15,14 +15,18 @@ interface Book {
   readonly plan: RunPlan;
   readonly fates: Fate[];
   readonly counts: Record<Fate, number>;
-  /** "node incarnation" of those that were sent the run's order. */
+  /** "node incarnation" of those that were sent the run's order; of those of them that are to pull. */
   readonly opened: Set<string>;
+  readonly pulling: Set<string>;
   started: boolean;
   ended: Of<'runEnded'> | undefined;
 }
 
-interface Open extends Of<'assign'> {
+interface Open extends Pick<Of<'assign'>, 'runId' | 'attemptId' | 'to' | 'alone'> {
   readonly book: Book;
+  /** Neither where it was published: then anybody may report it. */
+  readonly nodeId: string | undefined;
+  readonly incarnation: number | undefined;
   /** Tasks before it were reported; they may be in other hands by now. */
   done: number;
 }
@@ -34,12 +38,16 @@ export const rank: Readonly<Record<Effect['kind'], number>> = {
   retry: 0,
   runStopping: 0,
   cancel: 0,
+  withdraw: 0,
   runEnded: 0,
   drain: 0,
+  stopPull: 0,
   nodeDrained: 0,
   ignored: 0,
   runStarted: 1,
   assign: 1,
+  pull: 1,
+  publish: 1,
   wake: 2,
 };
 
@@ -63,6 +71,11 @@ export class Ledger {
     return { tasks: fates.length, pending, succeeded, failed, inFlight: counts['in flight'] };
   }
 
+  /** "node incarnation" of those that pull of the run. */
+  pullersOf(runId: string): string[] {
+    return [...this.#books.get(runId)!.pulling];
+  }
+
   /** Enters one step; throws where an effect contradicts the books. */
   enter(event: Event, effects: readonly Effect[]): void {
     this.#assertOrder(effects);
@@ -72,14 +85,20 @@ export class Ledger {
     for (const effect of happened) if (effect.kind === 'commit') this.#commit(effect, event, reported);
     for (const effect of happened) if (effect.kind === 'giveUp') this.#giveUp(effect, event, effects);
     for (const effect of happened) if (effect.kind === 'cancel') this.#cancel(effect);
+    for (const effect of happened) if (effect.kind === 'withdraw') this.#withdraw(effect);
+    if (event.kind === 'recovered') this.#recover(effects);
     if (event.kind === 'attemptReported') this.#letGo(event, effects, reported);
     this.#followNodes(event);
+    for (const effect of happened) if (effect.kind === 'stopPull') this.#stopPull(effect);
     this.#followDrains(event, effects);
     for (const effect of happened) if (effect.kind === 'runEnded') this.#end(effect);
     for (const effect of effects) {
       if (effect.kind === 'runStarted') this.#start(effect);
       if (effect.kind === 'assign') this.#assign(effect);
+      if (effect.kind === 'pull') this.#pull(effect);
+      if (effect.kind === 'publish') this.#publish(effect);
     }
+    this.#assertPullers();
   }
 
   #assertOrder(effects: readonly Effect[]): void {
@@ -99,13 +118,23 @@ export class Ledger {
   #openBook(plan: RunPlan): void {
     const fates = new Array<Fate>(plan.tasks).fill('pending');
     const counts = { pending: plan.tasks, 'in flight': 0, succeeded: 0, failed: 0 };
-    this.#books.set(plan.runId, { plan, fates, counts, opened: new Set(), started: false, ended: undefined });
+    this.#books.set(plan.runId, {
+      plan,
+      fates,
+      counts,
+      opened: new Set(),
+      pulling: new Set(),
+      started: false,
+      ended: undefined,
+    });
   }
 
   /** The attempt that the report is about; undefined where it is about none that is open. */
   #attemptOf(report: Report, effects: readonly Effect[]): Open | undefined {
     const open = this.#open.get(report.attemptId);
-    const mine = open !== undefined && open.nodeId === report.nodeId && open.incarnation === report.incarnation;
+    const assigned = report.runId === undefined && open?.incarnation === report.incarnation;
+    const queued = open?.nodeId === undefined && open?.runId === report.runId;
+    const mine = open !== undefined && (queued || (assigned && open.nodeId === report.nodeId));
     const fenced = hasIgnored(effects, 'stale-node', 'fenced-attempt');
     assert.equal(fenced, !mine, `a report on attempt ${report.attemptId} is ${fenced ? '' : 'not '}fenced`);
     return mine ? open : undefined;
@@ -140,6 +169,23 @@ export class Ledger {
     assert.ok(open?.nodeId === nodeId && open.incarnation === incarnation, `cancels attempt ${attemptId}, not open`);
     assert.ok(!this.#cancelled.has(attemptId), `cancels attempt ${attemptId} twice`);
     this.#cancelled.add(attemptId);
+  }
+
+  /** All of the run's queue, and that once. */
+  #withdraw({ runId, attemptIds }: Of<'withdraw'>): void {
+    const open = [...this.#open.values()].filter((held) => held.runId === runId).map(({ attemptId }) => attemptId);
+    assert.deepEqual(attemptIds, open, `withdraws from ${runId} what is not in its queue, or not all`);
+    assert.ok(open.length > 0, `withdraws nothing from ${runId}`);
+    for (const attemptId of attemptIds) {
+      assert.ok(!this.#cancelled.has(attemptId), `withdraws attempt ${attemptId} twice`);
+      this.#cancelled.add(attemptId);
+    }
+  }
+
+  /** Ids that the predecessor may have given away are never given again. */
+  #recover(effects: readonly Effect[]): void {
+    assert.deepEqual(effects, []);
+    this.#lastAttemptId = (Math.floor(this.#lastAttemptId / 2 ** 32) + 1) * 2 ** 32 - 1;
   }
 
   /** What the report covers and the scheduler did not commit is to be tried again; an ended attempt lets go of all. */
@@ -201,6 +247,7 @@ export class Ledger {
   }
 
   #lose(nodeId: string): void {
+    for (const { pulling } of this.#books.values()) pulling.delete(keyOf(nodeId, this.#incarnations.get(nodeId) ?? 0));
     this.#incarnations.delete(nodeId);
     this.#draining.delete(nodeId);
     for (const { attemptId, nodeId: on } of [...this.#open.values()]) if (on === nodeId) this.#close(attemptId);
@@ -244,19 +291,66 @@ export class Ledger {
   }
 
   #assign(effect: Of<'assign'>): void {
-    const { nodeId, incarnation, attemptId, runId, from, to } = effect;
+    const { nodeId, incarnation, runId } = effect;
     const book = this.#books.get(runId)!;
-    assert.equal(this.#incarnations.get(nodeId), incarnation, `assigns to ${nodeId} ${incarnation}, not there (I5)`);
-    assert.ok(!this.#draining.has(nodeId), `assigns to ${nodeId}, which drains (I5)`);
+    this.#assertServes(nodeId, incarnation);
+    assert.ok(book.plan.queued !== true, `assigns a chunk of ${runId}, whose chunks are queued`);
+    assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
+    book.opened.add(keyOf(nodeId, incarnation));
+    this.#handOut(book, { ...effect, book, done: effect.from });
+  }
+
+  #publish(effect: Of<'publish'>): void {
+    const { runId, alone } = effect;
+    const book = this.#books.get(runId)!;
+    assert.ok(book.plan.queued === true, `publishes a chunk of ${runId}, whose chunks are assigned`);
+    assert.ok(book.pulling.size > 0, `publishes a chunk of ${runId} for nobody (I5)`);
+    const beside = [...this.#open.values()].filter((held) => held.runId === runId);
+    assert.ok(!alone || beside.length === 0, `publishes a suspect of ${runId} beside other chunks`);
+    assert.ok(!beside.some((held) => held.alone), `publishes a chunk of ${runId} beside a suspect`);
+    this.#handOut(book, { ...effect, book, done: effect.from, nodeId: undefined, incarnation: undefined });
+  }
+
+  #pull({ nodeId, incarnation, runId }: Of<'pull'>): void {
+    const { plan, opened, pulling, ended } = this.#books.get(runId)!;
+    const key = keyOf(nodeId, incarnation);
+    this.#assertServes(nodeId, incarnation);
+    assert.ok(plan.queued === true && ended === undefined, `has ${nodeId} pull of ${runId}, where nothing is`);
+    assert.ok(!pulling.has(key), `tells ${nodeId} twice to pull of ${runId}`);
+    opened.add(key);
+    pulling.add(key);
+  }
+
+  #stopPull({ nodeId, incarnation, runId }: Of<'stopPull'>): void {
+    const key = keyOf(nodeId, incarnation);
+    assert.ok(this.#books.get(runId)!.pulling.delete(key), `${nodeId} is to stop, and does not pull of ${runId}`);
+  }
+
+  /** I5: those who pull are there and do not drain. */
+  #assertPullers(): void {
+    for (const [nodeId, incarnation] of this.#incarnations) {
+      if (!this.#draining.has(nodeId)) continue;
+      for (const { plan, pulling, ended } of this.#books.values()) {
+        const pulls = ended === undefined && pulling.has(keyOf(nodeId, incarnation));
+        assert.ok(!pulls, `${nodeId} drains, and pulls of ${plan.runId} (I5)`);
+      }
+    }
+  }
+
+  #assertServes(nodeId: string, incarnation: number): void {
+    assert.equal(this.#incarnations.get(nodeId), incarnation, `work for ${nodeId} ${incarnation}, not there (I5)`);
+    assert.ok(!this.#draining.has(nodeId), `work for ${nodeId}, which drains (I5)`);
+  }
+
+  #handOut(book: Book, open: Open): void {
+    const { attemptId, runId, done: from, to } = open;
     assert.ok(attemptId > this.#lastAttemptId, 'an attempt id is used twice');
-    assert.ok(book.started && book.ended === undefined, `assigns a chunk of ${runId}, which is not under way`);
+    assert.ok(book.started && book.ended === undefined, `hands out a chunk of ${runId}, which is not under way`);
     assert.ok(from < to, 'an empty chunk');
     const crossed = Array.from(book.plan.inputCuts ?? []).filter((cut) => from < cut && cut < to);
     assert.deepEqual(crossed, [], `the chunk ${from}..${to} needs the inputs of more than one part (I1)`);
-    assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
     this.#lastAttemptId = attemptId;
-    book.opened.add(keyOf(nodeId, incarnation));
-    this.#open.set(attemptId, { ...effect, book, done: from });
+    this.#open.set(attemptId, open);
     this.#change(book, from, to, 'pending', 'in flight');
   }
 

@@ -6,14 +6,22 @@ import assert from 'node:assert/strict';
 import type { Effect } from '../effects.ts';
 import type { AttemptEnd, Event, Loss, NodeOffer, RunPlan } from '../events.ts';
 import { explain } from '../explain.ts';
-import { checkCapacity, checkInvariants } from '../invariants.ts';
+import { checkCapacity, checkInvariants, checkQueueRoom } from '../invariants.ts';
+import { limits } from '../limits.ts';
 import { Scheduler } from '../scheduler.ts';
 import { Ledger } from './ledger.ts';
 
 export type Report = Extract<Event, { kind: 'attemptReported' }>;
 
-/** An assignment as its node sees it. */
-export interface Order extends Extract<Effect, { kind: 'assign' }> {
+type Assignment = Extract<Effect, { kind: 'assign' }>;
+
+/** A chunk that was handed out, as its node sees it. */
+export interface Order extends Pick<Assignment, 'attemptId' | 'runId' | 'from' | 'to' | 'attempt' | 'alone'> {
+  /** The node that has it; of a queue, the one that took it last, which may be gone. */
+  nodeId: string;
+  incarnation: number;
+  /** It was pulled from its run's queue. */
+  readonly queued: boolean;
   /** Tasks before it have been reported. */
   done: number;
   /** Its node is to stop it: the run is being stopped, or the node drains and is to hand it back. */
@@ -22,7 +30,7 @@ export interface Order extends Extract<Effect, { kind: 'assign' }> {
   hangs: boolean;
 }
 
-type News = Partial<Pick<Report, 'failed' | 'busyMs' | 'bytes'>>;
+type News = Partial<Pick<Report, 'failed' | 'retryAfterMs' | 'busyMs' | 'bytes'>>;
 
 export class ModelCluster {
   readonly scheduler = new Scheduler();
@@ -32,6 +40,10 @@ export class ModelCluster {
   readonly told: string[] = [];
   readonly #orders = new Map<number, Order>();
   readonly #incarnations = new Map<string, number>();
+  /** By run, the nodes that were told to pull. */
+  readonly #pullers = new Map<string, Set<string>>();
+  /** By run and task, when one that failed may be tried again. */
+  readonly #notBefore = new Map<string, number>();
   now = 0;
   /** When the scheduler wants to be woken. */
   wakeAt = Number.POSITIVE_INFINITY;
@@ -44,8 +56,10 @@ export class ModelCluster {
     this.told.push(JSON.stringify(effects));
     this.ledger.enter(event, effects);
     checkInvariants(this.scheduler);
+    this.#noteWaits(event, effects);
     for (const effect of effects) this.#obey(effect);
     this.#assertCounts();
+    this.#assertPullers();
     this.#assertBusy();
     this.#assertSuspectsNext(effects);
     return effects;
@@ -128,18 +142,19 @@ export class ModelCluster {
   /** News of the order that is not sent yet; the node believes that it is. */
   write(order: Order, to: number, end: AttemptEnd, news: News = {}): Report {
     const { nodeId, incarnation, attemptId, done: from } = order;
+    const queue = order.queued ? { runId: order.runId } : {};
     order.done = to;
     if (end.kind !== 'open') this.#orders.delete(attemptId);
     const usual = { failed: [], busyMs: to - from, bytes: 8 * (to - from) };
-    return { kind: 'attemptReported', nodeId, incarnation, attemptId, from, to, end, ...usual, ...news };
+    return { kind: 'attemptReported', nodeId, incarnation, ...queue, attemptId, from, to, end, ...usual, ...news };
   }
 
   progress(order: Order, to: number, news?: News): Effect[] {
     return this.step(this.write(order, to, { kind: 'open' }, news));
   }
 
-  complete(order: Order, failed: readonly number[] = []): Effect[] {
-    return this.step(this.write(order, order.to, { kind: 'completed' }, { failed }));
+  complete(order: Order, failed: readonly number[] = [], news: News = {}): Effect[] {
+    return this.step(this.write(order, order.to, { kind: 'completed' }, { failed, ...news }));
   }
 
   /** The order's host process dies with it. */
@@ -190,8 +205,43 @@ export class ModelCluster {
     }
   }
 
+  /** As it is handed on to the scheduler: without what another node has said before of the same queued attempt. */
+  trimmed(report: Report): Report {
+    const reported = this.#reportedOf(report.runId, report.attemptId);
+    if (reported === undefined || report.from >= reported) return report;
+    const { failed, retryAfterMs } = report;
+    const isNew = (_: number, i: number) => failed[i]! >= reported;
+    const waits = retryAfterMs === undefined ? {} : { retryAfterMs: retryAfterMs.filter(isNew) };
+    return { ...report, from: reported, to: Math.max(reported, report.to), failed: failed.filter(isNew), ...waits };
+  }
+
+  #reportedOf(runId: string | undefined, attemptId: number): number | undefined {
+    const run = runId === undefined ? undefined : this.scheduler.runs.get(runId);
+    return run?.queue?.holder.attempts.get(attemptId)?.reported;
+  }
+
+  /** Another node takes what was pulled before, and does what has not been reported. */
+  redeliver(order: Order, nodeId: string): void {
+    order.done = this.#reportedOf(order.runId, order.attemptId) ?? order.done;
+    order.nodeId = nodeId;
+    order.incarnation = this.incarnationOf(nodeId);
+    order.hangs = false;
+  }
+
+  /** What it had pulled goes to another node that pulls, where there is one. */
   #forget(nodeId: string): void {
-    for (const order of this.held(nodeId)) this.#orders.delete(order.attemptId);
+    for (const order of this.held(nodeId)) {
+      if (!order.queued) this.#orders.delete(order.attemptId);
+      else this.redeliver(order, [...this.pullers(order.runId)].find((id) => id !== nodeId) ?? nodeId);
+    }
+    for (const pullers of this.#pullers.values()) pullers.delete(nodeId);
+  }
+
+  /** The nodes that were told to pull of the run. */
+  pullers(runId: string): Set<string> {
+    const pullers = this.#pullers.get(runId) ?? new Set<string>();
+    this.#pullers.set(runId, pullers);
+    return pullers;
   }
 
   #obey(effect: Effect): void {
@@ -201,7 +251,22 @@ export class ModelCluster {
     }
     if (effect.kind === 'assign') {
       checkCapacity(this.scheduler, effect.nodeId, effect.runId);
-      this.#orders.set(effect.attemptId, { ...effect, done: effect.from, recalled: false, hangs: false });
+      this.#orders.set(effect.attemptId, { ...effect, queued: false, ...untouched(effect) });
+    }
+    if (effect.kind === 'publish') {
+      checkQueueRoom(this.scheduler, effect.runId);
+      const pullers = [...this.pullers(effect.runId)];
+      const nodeId = pullers[effect.attemptId % pullers.length]!;
+      const incarnation = this.incarnationOf(nodeId);
+      this.#orders.set(effect.attemptId, { ...effect, queued: true, nodeId, incarnation, ...untouched(effect) });
+    }
+    if (effect.kind === 'pull') this.pullers(effect.runId).add(effect.nodeId);
+    if (effect.kind === 'stopPull') this.pullers(effect.runId).delete(effect.nodeId);
+    if (effect.kind === 'withdraw') {
+      for (const id of effect.attemptIds) {
+        const order = this.#orders.get(id);
+        if (order !== undefined) order.recalled = true;
+      }
     }
     if (effect.kind === 'cancel') {
       const order = this.#orders.get(effect.attemptId);
@@ -209,7 +274,8 @@ export class ModelCluster {
     }
     if (effect.kind === 'drain') {
       const begun = effect.handBack ? [] : this.atWork(effect.nodeId);
-      for (const order of this.held(effect.nodeId)) if (!begun.includes(order)) order.recalled = true;
+      const meant = this.held(effect.nodeId).filter((order) => !order.queued && !begun.includes(order));
+      for (const order of meant) order.recalled = true;
     }
   }
 
@@ -219,6 +285,35 @@ export class ModelCluster {
       assert.deepEqual(run.counts(), { ...this.ledger.countsOf(run.id), cancelled: 0 });
       const codes = explain(this.scheduler, run.id, this.now).map((reason) => reason.code);
       assert.ok(codes.length > 0 && !codes.includes('ENDED'), `run ${run.id} cannot say what holds it`);
+    }
+  }
+
+  /** I7: whoever has a part in a queued run was told to pull, and nobody else. */
+  #assertPullers(): void {
+    for (const run of this.scheduler.runs.values()) {
+      const serving = [...run.shares.values()].filter(({ serves }) => serves && run.queue !== undefined);
+      const keys = serving.map(({ node }) => `${node.id} ${node.offer.incarnation}`);
+      assert.deepEqual(this.ledger.pullersOf(run.id).sort(), keys.sort());
+    }
+  }
+
+  /** A task that failed is not tried again sooner than its node asked for, nor at once. */
+  #noteWaits(event: Event, effects: readonly Effect[]): void {
+    const failed = effects.find((effect) => effect.kind === 'retry' && effect.because === 'failed');
+    if (failed?.kind === 'retry' && event.kind === 'attemptReported') {
+      for (const [i, task] of event.failed.entries()) {
+        const asked = Math.min(event.retryAfterMs?.[i] ?? 0, limits.retryAfterMsMax);
+        this.#notBefore.set(`${failed.runId} ${task}`, this.now + Math.max(asked, limits.retryBackoffMsMin / 2));
+      }
+    }
+    for (const effect of effects) {
+      if (effect.kind !== 'assign' && effect.kind !== 'publish') continue;
+      for (let task = effect.from; task < effect.to; task++) {
+        const key = `${effect.runId} ${task}`;
+        const at = this.#notBefore.get(key) ?? this.now;
+        assert.ok(at <= this.now, `task ${task} of ${effect.runId} is tried again ${at - this.now} ms early`);
+        this.#notBefore.delete(key);
+      }
     }
   }
 
@@ -233,6 +328,10 @@ export class ModelCluster {
           `${node.id} is idle while run ${run.id} has ${run.pending} tasks to hand out`,
         );
       }
+    }
+    for (const run of this.scheduler.runs.values()) {
+      if (!run.active || run.queue?.serves !== true || run.workAt(this.now) > this.now) continue;
+      assert.ok(run.queue.attempts > 0, `nothing is queued of ${run.id}, which has ${run.pending} tasks to hand out`);
     }
   }
 
@@ -255,11 +354,17 @@ export class ModelCluster {
   }
 }
 
-export const assignsIn = (effects: readonly Effect[]): Extract<Effect, { kind: 'assign' }>[] =>
+const untouched = ({ from }: { from: number }) => ({ done: from, recalled: false, hangs: false });
+
+export const assignsIn = (effects: readonly Effect[]): Assignment[] =>
   effects.filter((effect) => effect.kind === 'assign');
 
-/** Feeds the events to a new scheduler. @returns the effects of each step as JSON */
-export function replay(story: readonly { readonly event: Event; readonly now: number }[]): string[] {
-  const scheduler = new Scheduler();
+export const publishedIn = (effects: readonly Effect[]): Extract<Effect, { kind: 'publish' }>[] =>
+  effects.filter((effect) => effect.kind === 'publish');
+
+type Story = readonly { readonly event: Event; readonly now: number }[];
+
+/** Feeds the events to a scheduler, a new one if none is given. @returns the effects of each step as JSON */
+export function replay(story: Story, scheduler = new Scheduler()): string[] {
   return story.map(({ event, now }) => JSON.stringify(scheduler.step(event, now)));
 }

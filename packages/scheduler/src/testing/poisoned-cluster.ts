@@ -155,7 +155,7 @@ export class PoisonedCluster {
   #note(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.kind === 'giveUp') for (let task = effect.from; task < effect.to; task++) this.givenUp.push(task);
-      if (effect.kind !== 'assign') continue;
+      if (effect.kind !== 'assign' && effect.kind !== 'publish') continue;
       for (const task of this.deadly) {
         const first = task >= effect.from && task < effect.to && !this.firstChunk.has(task);
         if (first) this.firstChunk.set(task, effect.to - effect.from);

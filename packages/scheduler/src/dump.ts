@@ -1,0 +1,61 @@
+/**
+ * What the parts of a snapshot have in common: numbers, attempts, references by id. Plain data in, plain data out; the
+ * whole of it is in `snapshot.ts`.
+ */
+import { assert } from '@regatta/kernel';
+import type { Run } from './run.ts';
+import type { Holder, Taker } from './share.ts';
+import type { AttemptState } from './transitions.ts';
+
+/** JSON has no infinities: they are written as text. */
+export type DumpedNumber = number | 'Infinity' | '-Infinity';
+
+/** What is held at one place; in the order in which it was handed out. */
+export interface HolderDump {
+  readonly load: number;
+  readonly attempts: readonly AttemptDump[];
+}
+
+interface AttemptDump {
+  readonly id: number;
+  readonly runId: string;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly nodeLosses: number;
+  readonly alone: boolean;
+  readonly assignedAt: number;
+  readonly reported: number;
+  readonly state: AttemptState;
+}
+
+export const dumpHeld = ({ load, attempts }: Holder): HolderDump => ({
+  load,
+  attempts: Array.from(attempts.values(), ({ run, taker, ...own }) => ({ ...own, runId: run.id })),
+});
+
+/** @param hangsOn the run, and its part there, that attempts of a run of that id are entered in */
+export function loadHeld(
+  holder: Holder,
+  dump: HolderDump,
+  hangsOn: (runId: string) => { run: Run; taker: Taker },
+): void {
+  holder.load = dump.load;
+  for (const { runId, ...own } of dump.attempts) holder.attempts.set(own.id, { ...own, ...hangsOn(runId) });
+}
+
+export function dumpNumber(value: number): DumpedNumber {
+  if (Number.isFinite(value)) return value;
+  assert(!Number.isNaN(value), 'no number in the books is none');
+  return value > 0 ? 'Infinity' : '-Infinity';
+}
+
+export const loadNumber = (dumped: DumpedNumber): number => Number(dumped);
+
+/** What the snapshot itself says must be there. */
+export function found<T>(map: ReadonlyMap<string, T>, id: string): T {
+  const item = map.get(id);
+  assert(item !== undefined, `the snapshot speaks of ${id} and does not have it`);
+  return item;
+}
