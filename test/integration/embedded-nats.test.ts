@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Broker } from '@regatta/broker';
 import { startNats } from '@regatta/broker/testing';
-import { connect } from 'nats';
 import type { ClusterState } from '../../services/coordinator/src/embedded/state.ts';
 import { eventually, isConnectedTo, isRunning, type RunningCli, Sandbox } from './cluster.ts';
 import type { RunJson } from './wire.ts';
@@ -40,11 +40,14 @@ describe('the nats-server of a cluster that up started', () => {
     await using sandbox = new Sandbox();
     await sandbox.regatta(['up']);
     const { nats } = stateOf(sandbox);
-    await assert.rejects(connect({ servers: nats!.address, reconnect: false }), { code: 'AUTHORIZATION_VIOLATION' });
-    const { user, password: pass } = credentials(sandbox);
-    const nc = await connect({ servers: nats!.address, user, pass, reconnect: false });
+    const stranger = new Broker({ servers: [nats!.address], name: 'stranger' });
+    const complaint = await new Promise((resolve) => stranger.onState(resolve));
+    await stranger.close();
+    assert.match(JSON.stringify(complaint), /wants credentials and we were given none/);
+    const broker = new Broker({ servers: [nats!.address], name: 'test', ...credentials(sandbox) });
+    const { nc } = await broker.connected();
     assert.equal(nc.info?.jetstream, true);
-    await nc.close();
+    await broker.close();
   });
 
   it('is told to be gone where it was killed, while CPU runs go on', async () => {
@@ -65,10 +68,10 @@ describe('the nats-server of a cluster that up started', () => {
     await using sandbox = new Sandbox();
     await sandbox.regatta(['up']);
     const before = stateOf(sandbox);
-    const { user, password: pass } = credentials(sandbox);
-    const nc = await connect({ servers: before.nats!.address, user, pass });
-    await (await nc.jetstreamManager()).streams.add({ name: 'kept', subjects: ['kept'] });
-    await nc.close();
+    const broker = new Broker({ servers: [before.nats!.address], name: 'test', ...credentials(sandbox) });
+    const { jsm } = await broker.connected();
+    await jsm.streams.add({ name: 'kept', subjects: ['kept'] });
+    await broker.close();
     process.kill(before.coordinator.pid, 'SIGKILL');
     await eventually(() => !isRunning(before.coordinator.pid), 3_000, 'the coordinator to die');
     assert.equal((await sandbox.regatta(['up'])).code, 0);

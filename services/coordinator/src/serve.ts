@@ -1,4 +1,5 @@
 /** `regatta serve`: a coordinator in the foreground, until told to end. */
+import type { BrokerOptions } from '@regatta/broker';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import { type ServerOptions, startServer } from './server.ts';
@@ -9,6 +10,8 @@ export interface ServeOptions {
   readonly spillDir: string;
   /** After so many ms without a task ended a run is explained in the log. */
   readonly explainAfter: number;
+  /** Undefined to go without. */
+  readonly nats: BrokerOptions | undefined;
   readonly version: string;
   readonly logLevel: string;
   /** End when the process that started this one does. */
@@ -20,6 +23,7 @@ export async function serve({
   listen,
   spillDir,
   explainAfter,
+  nats,
   version,
   logLevel,
   endsWithParent,
@@ -30,7 +34,7 @@ export async function serve({
   try {
     await serveUntil(
       ended,
-      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, version },
+      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, nats, version },
       pino({ level: logLevel }, logStream()),
     );
   } finally {
@@ -45,7 +49,7 @@ async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOpti
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
   await ended.promise;
-  server.stop();
+  await server.stop();
 }
 
 /** For people on a terminal, for machines elsewhere. */

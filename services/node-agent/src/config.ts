@@ -1,12 +1,16 @@
 /** The agent's options: flag over environment over default, checked before anything is opened. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { BrokerOptions } from '@regatta/broker';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { limits } from './limits.ts';
 
 export interface Config {
-  /** HOST:PORT */
-  readonly coordinator: string;
+  /** HOST:PORT each, of one cluster: the one that leads is found among them. */
+  readonly coordinators: readonly string[];
   readonly id: string;
+  /** Undefined for the one that the coordinator says, if any. */
+  readonly nats: Omit<BrokerOptions, 'name'> | undefined;
   /** Instead of what the machine allows; undefined to ask the machine. */
   readonly cores: number | undefined;
   readonly prestart: number | undefined;
@@ -18,28 +22,30 @@ export interface Config {
   readonly endsWithParent: boolean;
 }
 
-const CORES_MAX = 1024;
-const HOST_TASKS_DEFAULT = 10_000_000;
-const HOST_TASKS_MAX = 1_000_000_000_000;
-const HOST_MEMORY_LEAST_MIB = 128;
+const HOST_MEMORY_LEAST_MIB = limits.hostMemorySettableBytesMin / 2 ** 20;
 
 /** @param argv as process.argv. Ends the process with code 2 and one line where an option is wrong. */
 export function readConfig(argv: readonly string[]): Config {
   const program = new Command('regatta-node-agent')
     .description('Works on chunks for a Regatta coordinator, in local processes and threads')
     .addOption(
-      new Option('--coordinator <host:port>', 'where the coordinator listens')
+      new Option('--coordinator <host:port,...>', 'where the coordinator listens; all of them, where there are several')
         .env('REGATTA_COORDINATOR')
-        .default('127.0.0.1:7420')
-        .argParser(hostAndPort),
+        .default(['127.0.0.1:7420'], '127.0.0.1:7420')
+        .argParser(hostsAndPorts),
     )
     .addOption(new Option('--id <name>', 'this node among its peers; unique').env('REGATTA_NODE_ID').argParser(nodeId))
+    .addOption(
+      new Option('--nats <url,...>', 'servers of one NATS; default: those that the coordinator says')
+        .env('REGATTA_NATS')
+        .argParser(natsServers),
+    )
     .addOption(new Option('--cores <n>', 'instead of what the machine allows').env('REGATTA_CORES').argParser(count))
     .addOption(new Option('--prestart <n>', 'host processes to keep ready; default: one a core').argParser(count))
     .addOption(
       new Option('--host-tasks <n>', 'replace a host process after so many tasks')
         .env('REGATTA_HOST_TASKS')
-        .default(HOST_TASKS_DEFAULT)
+        .default(limits.hostTasksMax)
         .argParser(taskCount),
     )
     .addOption(
@@ -60,9 +66,13 @@ export function readConfig(argv: readonly string[]): Config {
     .addHelpText('after', '\nExample:\n  regatta-node-agent --coordinator 10.0.0.5:7420 --id rack1-a')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   const options = program.parse(argv).opts();
+  // It may hold a password, and host processes with user code inherit what is left here.
+  delete process.env.REGATTA_NATS;
   return {
-    coordinator: options.coordinator,
+    coordinators: options.coordinator,
     id: options.id ?? `${hostname()}-${randomUUID().slice(0, 8)}`,
+    // What parses to nothing Commander makes an empty text of.
+    nats: options.nats || undefined,
     cores: options.cores,
     prestart: options.prestart,
     logLevel: options.logLevel,
@@ -72,10 +82,34 @@ export function readConfig(argv: readonly string[]): Config {
   };
 }
 
-function hostAndPort(text: string): string {
-  const port = Number(/^.+:(\d{1,5})$/.exec(text)?.[1]);
-  if (port >= 1 && port <= 65_535) return text;
-  throw new InvalidArgumentError('Give HOST:PORT, with a port from 1 to 65535.');
+function hostsAndPorts(text: string): string[] {
+  return text.split(',').map((one) => {
+    const port = Number(/^.+:(\d{1,5})$/.exec(one.trim())?.[1]);
+    if (port >= 1 && port <= 65_535) return one.trim();
+    throw new InvalidArgumentError('Give HOST:PORT, with a port from 1 to 65535; more of them with commas.');
+  });
+}
+
+/** `[nats://|tls://][user:password@]host[:port]`, or a token as the user; empty for none. */
+function natsServers(text: string): Config['nats'] {
+  if (text === '') return undefined;
+  const urls = text.split(',').map((part) => URL.parse(part.includes('://') ? part : `nats://${part}`));
+  const servers = urls.flatMap((url) => (/^(nats|tls):$/.test(url?.protocol ?? '') && url?.hostname ? [url] : []));
+  if (servers.length < urls.length) throw new InvalidArgumentError('Give nats://HOST:PORT, more of them with commas.');
+  const { username = '', password = '' } = servers.find((url) => url.username !== '') ?? {};
+  const [name, secret] = [unescaped(username), unescaped(password)];
+  return {
+    servers: servers.map(({ protocol, hostname, port }) => `${protocol}//${hostname}:${port || 4222}`),
+    ...(name !== '' && (secret === '' ? { token: name } : { user: name, password: secret })),
+  };
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new InvalidArgumentError('Write a % in a user or password as %25.');
+  }
 }
 
 function nodeId(text: string): string {
@@ -85,14 +119,14 @@ function nodeId(text: string): string {
 
 function count(text: string): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= CORES_MAX) return value;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${CORES_MAX}.`);
+  if (Number.isInteger(value) && value >= 1 && value <= limits.coresMax) return value;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${limits.coresMax}.`);
 }
 
 function taskCount(text: string): number {
   const value = Number(text.replaceAll('_', ''));
-  if (Number.isInteger(value) && value >= 1 && value <= HOST_TASKS_MAX) return value;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${HOST_TASKS_MAX}.`);
+  if (Number.isInteger(value) && value >= 1 && value <= limits.hostTasksSettableMax) return value;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${limits.hostTasksSettableMax}.`);
 }
 
 /** In bytes. */

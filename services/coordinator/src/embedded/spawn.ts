@@ -4,11 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RegattaError } from '@regatta/kernel';
+import { limits } from '../cli/limits.ts';
 
 const COORDINATOR_MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const AGENT_MAIN = fileURLToPath(new URL('../../../node-agent/src/main.ts', import.meta.url));
-const START_MS_MAX = 20_000;
-const LOG_TAIL_BYTES = 600;
 
 export interface Started {
   readonly child: ChildProcess;
@@ -17,12 +16,15 @@ export interface Started {
   readonly address: string;
 }
 
-/** @param logs the folder that it logs to */
-export const startCoordinator = (listen: string, logs: string): Promise<Started> =>
-  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen], logs);
+/**
+ * @param logs the folder that it logs to
+ * @param nats as `--nats`, but not where every user of the machine reads it; empty for none
+ */
+export const startCoordinator = (listen: string, logs: string, nats = ''): Promise<Started> =>
+  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen], logs, nats);
 
-export const startAgent = (id: string, coordinator: string, logs: string): Promise<Started> =>
-  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator], logs);
+export const startAgent = (id: string, coordinator: string, logs: string, nats = ''): Promise<Started> =>
+  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator], logs, nats);
 
 /** Lets a process outlive this one. Until then it ends with it, so that no half-started cluster is left behind. */
 export async function letStay({ child }: Started): Promise<void> {
@@ -32,14 +34,14 @@ export async function letStay({ child }: Started): Promise<void> {
 }
 
 /** @throws RegattaError START_FAILED with the end of the process's log */
-function start(name: string, main: string, args: readonly string[], logs: string): Promise<Started> {
+function start(name: string, main: string, args: readonly string[], logs: string, nats: string): Promise<Started> {
   const logFile = join(logs, `${name.replace(' ', '-')}.log`);
   const log = openSync(logFile, 'w');
   const child = fork(main, [...args, '--ends-with-parent'], {
     stdio: ['ignore', log, log, 'ipc'],
     // In a group of its own a process does not get the terminal's Ctrl-C: its parent decides when it ends.
     detached: true,
-    env: { ...process.env, REGATTA_LOG_LEVEL: process.env.REGATTA_LOG_LEVEL ?? 'info' },
+    env: { ...process.env, REGATTA_LOG_LEVEL: process.env.REGATTA_LOG_LEVEL ?? 'info', REGATTA_NATS: nats },
   });
   closeSync(log);
   return new Promise((resolve, reject) => {
@@ -48,7 +50,7 @@ function start(name: string, main: string, args: readonly string[], logs: string
       child.kill('SIGKILL');
       reject(new RegattaError('START_FAILED', `the ${name} did not start: ${why}`));
     };
-    const timer = setTimeout(() => fail(`not ready after ${START_MS_MAX} ms; see ${logFile}`), START_MS_MAX);
+    const timer = setTimeout(() => fail(`not ready after ${limits.startMsMax} ms; see ${logFile}`), limits.startMsMax);
     const onExit = (): void => fail(lastWords(logFile));
     child.once('error', (error) => fail(error.message));
     child.once('exit', onExit);
@@ -60,7 +62,7 @@ function start(name: string, main: string, args: readonly string[], logs: string
   });
 }
 
-function lastWords(logFile: string): string {
-  const lines = readFileSync(logFile, 'utf8').slice(-LOG_TAIL_BYTES).trim().split('\n');
+export function lastWords(logFile: string): string {
+  const lines = readFileSync(logFile, 'utf8').slice(-limits.logTailCharacters).trim().split('\n');
   return (lines.at(-1) || 'it said nothing').replace(/^regatta: /, '');
 }

@@ -8,6 +8,8 @@ export interface ClusterState {
   readonly address: string;
   readonly coordinator: ProcessMark;
   readonly agents: readonly (ProcessMark & { readonly id: string })[];
+  /** The nats-server that was started for it; none where it was told of another, or to go without. */
+  readonly nats?: ProcessMark & { readonly address: string };
   readonly startedAt: string;
 }
 
