@@ -139,6 +139,9 @@ export interface RunSpec {
   deadlineMs: number;
   /** How chunks reach nodes: "grpc", pushed, or "nats", through a queue. Empty in what is asked: as suits the kind. */
   transport: string;
+  /** What one target may be asked for by all tasks of the cluster; 0: any number. */
+  maxInFlightPerTarget: number;
+  maxRatePerTarget: number;
 }
 
 export interface RunStatus {
@@ -258,7 +261,11 @@ export interface WatchRunRequest {
 }
 
 export interface WatchRunResponse {
-  run: RunStatus | undefined;
+  run:
+    | RunStatus
+    | undefined;
+  /** The run outlives this coordinator: a client whose stream breaks should look for the next one. */
+  durable: boolean;
 }
 
 export interface CancelRunRequest {
@@ -330,8 +337,8 @@ export interface ExplainRunResponse {
 
 export interface Reason {
   /**
-   * NO_NODES, NO_NODE_OFFERS_WORKLOAD, NODES_DRAINING, NODE_SILENT, LANES_BUSY, RETRY_BACKOFF, IN_FLIGHT, STOPPING,
-   * ENDED
+   * NO_NODES, NO_NODE_OFFERS_WORKLOAD, NODES_DRAINING, NODE_SILENT, LANES_BUSY, RETRY_BACKOFF, POLITENESS, IN_FLIGHT,
+   * STOPPING, ENDED
    */
   code: string;
   text: string;
@@ -373,6 +380,30 @@ export interface GetStatusResponse {
   stepMeanUs: number;
   stepMaxUs: number;
   limits: Limit[];
+  /** Where NATS is, HOST:PORT each; empty where this coordinator goes without: no journal, no queues. */
+  natsServers: string[];
+  /** Why NATS cannot be used just now; empty where it can. */
+  natsComplaint: string;
+  journal: boolean;
+}
+
+export interface ReplayRunRequest {
+  runId: string;
+}
+
+export interface ReplayRunResponse {
+  /** Events from the run's submission to its end, those of other runs and of nodes among them. */
+  events: number;
+  /** Those that were lived before it, to come by the state of the scheduler then. */
+  eventsBefore: number;
+  effects: number;
+  /** Of all effects since the submission. */
+  digest: number;
+  identical: boolean;
+  /** Where the first difference is; empty where there is none. */
+  difference: string;
+  /** The run has ended; otherwise it was replayed as far as it is. */
+  ended: boolean;
 }
 
 function createBaseRunSpec(): RunSpec {
@@ -390,6 +421,8 @@ function createBaseRunSpec(): RunSpec {
     taskTimeoutMs: 0,
     deadlineMs: 0,
     transport: "",
+    maxInFlightPerTarget: 0,
+    maxRatePerTarget: 0,
   };
 }
 
@@ -433,6 +466,12 @@ export const RunSpec: MessageFns<RunSpec> = {
     }
     if (message.transport !== "") {
       writer.uint32(106).string(message.transport);
+    }
+    if (message.maxInFlightPerTarget !== 0) {
+      writer.uint32(112).uint32(message.maxInFlightPerTarget);
+    }
+    if (message.maxRatePerTarget !== 0) {
+      writer.uint32(121).double(message.maxRatePerTarget);
     }
     return writer;
   },
@@ -554,6 +593,22 @@ export const RunSpec: MessageFns<RunSpec> = {
             message.transport = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.maxInFlightPerTarget = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.maxRatePerTarget = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -593,6 +648,16 @@ export const RunSpec: MessageFns<RunSpec> = {
         ? globalThis.Number(object.deadline_ms)
         : 0,
       transport: isSet(object.transport) ? globalThis.String(object.transport) : "",
+      maxInFlightPerTarget: isSet(object.maxInFlightPerTarget)
+        ? globalThis.Number(object.maxInFlightPerTarget)
+        : isSet(object.max_in_flight_per_target)
+        ? globalThis.Number(object.max_in_flight_per_target)
+        : 0,
+      maxRatePerTarget: isSet(object.maxRatePerTarget)
+        ? globalThis.Number(object.maxRatePerTarget)
+        : isSet(object.max_rate_per_target)
+        ? globalThis.Number(object.max_rate_per_target)
+        : 0,
     };
   },
 
@@ -637,6 +702,12 @@ export const RunSpec: MessageFns<RunSpec> = {
     if (message.transport !== "") {
       obj.transport = message.transport;
     }
+    if (message.maxInFlightPerTarget !== 0) {
+      obj.maxInFlightPerTarget = Math.round(message.maxInFlightPerTarget);
+    }
+    if (message.maxRatePerTarget !== 0) {
+      obj.maxRatePerTarget = floatToJson(message.maxRatePerTarget);
+    }
     return obj;
   },
 
@@ -658,6 +729,8 @@ export const RunSpec: MessageFns<RunSpec> = {
     message.taskTimeoutMs = object.taskTimeoutMs ?? 0;
     message.deadlineMs = object.deadlineMs ?? 0;
     message.transport = object.transport ?? "";
+    message.maxInFlightPerTarget = object.maxInFlightPerTarget ?? 0;
+    message.maxRatePerTarget = object.maxRatePerTarget ?? 0;
     return message;
   },
 };
@@ -2337,13 +2410,16 @@ export const WatchRunRequest: MessageFns<WatchRunRequest> = {
 };
 
 function createBaseWatchRunResponse(): WatchRunResponse {
-  return { run: undefined };
+  return { run: undefined, durable: false };
 }
 
 export const WatchRunResponse: MessageFns<WatchRunResponse> = {
   encode(message: WatchRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== undefined) {
       RunStatus.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.durable !== false) {
+      writer.uint32(16).bool(message.durable);
     }
     return writer;
   },
@@ -2369,6 +2445,14 @@ export const WatchRunResponse: MessageFns<WatchRunResponse> = {
             message.run = RunStatus.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.durable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2382,13 +2466,19 @@ export const WatchRunResponse: MessageFns<WatchRunResponse> = {
   },
 
   fromJSON(object: any): WatchRunResponse {
-    return { run: isSet(object.run) ? RunStatus.fromJSON(object.run) : undefined };
+    return {
+      run: isSet(object.run) ? RunStatus.fromJSON(object.run) : undefined,
+      durable: isSet(object.durable) ? globalThis.Boolean(object.durable) : false,
+    };
   },
 
   toJSON(message: WatchRunResponse): unknown {
     const obj: any = {};
     if (message.run !== undefined) {
       obj.run = RunStatus.toJSON(message.run);
+    }
+    if (message.durable !== false) {
+      obj.durable = message.durable;
     }
     return obj;
   },
@@ -2399,6 +2489,7 @@ export const WatchRunResponse: MessageFns<WatchRunResponse> = {
   fromPartial<I extends Exact<DeepPartial<WatchRunResponse>, I>>(object: I): WatchRunResponse {
     const message = createBaseWatchRunResponse();
     message.run = (object.run !== undefined && object.run !== null) ? RunStatus.fromPartial(object.run) : undefined;
+    message.durable = object.durable ?? false;
     return message;
   },
 };
@@ -3988,6 +4079,9 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     stepMeanUs: 0,
     stepMaxUs: 0,
     limits: [],
+    natsServers: [],
+    natsComplaint: "",
+    journal: false,
   };
 }
 
@@ -4028,6 +4122,15 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     for (const v of message.limits) {
       Limit.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.natsServers) {
+      writer.uint32(106).string(v!);
+    }
+    if (message.natsComplaint !== "") {
+      writer.uint32(114).string(message.natsComplaint);
+    }
+    if (message.journal !== false) {
+      writer.uint32(120).bool(message.journal);
     }
     return writer;
   },
@@ -4141,6 +4244,30 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.limits.push(Limit.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.natsServers.push(reader.string());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.natsComplaint = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.journal = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4201,6 +4328,17 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
       limits: globalThis.Array.isArray(object?.limits)
         ? object.limits.map((e: any) => Limit.fromJSON(e))
         : [],
+      natsServers: globalThis.Array.isArray(object?.natsServers)
+        ? object.natsServers.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.nats_servers)
+        ? object.nats_servers.map((e: any) => globalThis.String(e))
+        : [],
+      natsComplaint: isSet(object.natsComplaint)
+        ? globalThis.String(object.natsComplaint)
+        : isSet(object.nats_complaint)
+        ? globalThis.String(object.nats_complaint)
+        : "",
+      journal: isSet(object.journal) ? globalThis.Boolean(object.journal) : false,
     };
   },
 
@@ -4242,6 +4380,15 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.limits?.length) {
       obj.limits = message.limits.map((e) => Limit.toJSON(e));
     }
+    if (message.natsServers?.length) {
+      obj.natsServers = message.natsServers;
+    }
+    if (message.natsComplaint !== "") {
+      obj.natsComplaint = message.natsComplaint;
+    }
+    if (message.journal !== false) {
+      obj.journal = message.journal;
+    }
     return obj;
   },
 
@@ -4262,6 +4409,251 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.stepMeanUs = object.stepMeanUs ?? 0;
     message.stepMaxUs = object.stepMaxUs ?? 0;
     message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    message.natsServers = object.natsServers?.map((e) => e) || [];
+    message.natsComplaint = object.natsComplaint ?? "";
+    message.journal = object.journal ?? false;
+    return message;
+  },
+};
+
+function createBaseReplayRunRequest(): ReplayRunRequest {
+  return { runId: "" };
+}
+
+export const ReplayRunRequest: MessageFns<ReplayRunRequest> = {
+  encode(message: ReplayRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplayRunRequest {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ReplayRunRequest): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplayRunRequest>, I>>(base?: I): ReplayRunRequest {
+    return ReplayRunRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplayRunRequest>, I>>(object: I): ReplayRunRequest {
+    const message = createBaseReplayRunRequest();
+    message.runId = object.runId ?? "";
+    return message;
+  },
+};
+
+function createBaseReplayRunResponse(): ReplayRunResponse {
+  return { events: 0, eventsBefore: 0, effects: 0, digest: 0, identical: false, difference: "", ended: false };
+}
+
+export const ReplayRunResponse: MessageFns<ReplayRunResponse> = {
+  encode(message: ReplayRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.events !== 0) {
+      writer.uint32(8).uint64(message.events);
+    }
+    if (message.eventsBefore !== 0) {
+      writer.uint32(16).uint64(message.eventsBefore);
+    }
+    if (message.effects !== 0) {
+      writer.uint32(24).uint64(message.effects);
+    }
+    if (message.digest !== 0) {
+      writer.uint32(32).uint32(message.digest);
+    }
+    if (message.identical !== false) {
+      writer.uint32(40).bool(message.identical);
+    }
+    if (message.difference !== "") {
+      writer.uint32(50).string(message.difference);
+    }
+    if (message.ended !== false) {
+      writer.uint32(56).bool(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.events = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.eventsBefore = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.effects = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.digest = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.identical = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.difference = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplayRunResponse {
+    return {
+      events: isSet(object.events) ? globalThis.Number(object.events) : 0,
+      eventsBefore: isSet(object.eventsBefore)
+        ? globalThis.Number(object.eventsBefore)
+        : isSet(object.events_before)
+        ? globalThis.Number(object.events_before)
+        : 0,
+      effects: isSet(object.effects) ? globalThis.Number(object.effects) : 0,
+      digest: isSet(object.digest) ? globalThis.Number(object.digest) : 0,
+      identical: isSet(object.identical) ? globalThis.Boolean(object.identical) : false,
+      difference: isSet(object.difference) ? globalThis.String(object.difference) : "",
+      ended: isSet(object.ended) ? globalThis.Boolean(object.ended) : false,
+    };
+  },
+
+  toJSON(message: ReplayRunResponse): unknown {
+    const obj: any = {};
+    if (message.events !== 0) {
+      obj.events = Math.round(message.events);
+    }
+    if (message.eventsBefore !== 0) {
+      obj.eventsBefore = Math.round(message.eventsBefore);
+    }
+    if (message.effects !== 0) {
+      obj.effects = Math.round(message.effects);
+    }
+    if (message.digest !== 0) {
+      obj.digest = Math.round(message.digest);
+    }
+    if (message.identical !== false) {
+      obj.identical = message.identical;
+    }
+    if (message.difference !== "") {
+      obj.difference = message.difference;
+    }
+    if (message.ended !== false) {
+      obj.ended = message.ended;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplayRunResponse>, I>>(base?: I): ReplayRunResponse {
+    return ReplayRunResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplayRunResponse>, I>>(object: I): ReplayRunResponse {
+    const message = createBaseReplayRunResponse();
+    message.events = object.events ?? 0;
+    message.eventsBefore = object.eventsBefore ?? 0;
+    message.effects = object.effects ?? 0;
+    message.digest = object.digest ?? 0;
+    message.identical = object.identical ?? false;
+    message.difference = object.difference ?? "";
+    message.ended = object.ended ?? false;
     return message;
   },
 };
@@ -4394,6 +4786,16 @@ export const ControlServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** Lives a run's recorded events again and compares what the scheduler makes of them. */
+  replayRun: {
+    path: "/regatta.v1.ControlService/ReplayRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReplayRunRequest): Buffer => Buffer.from(ReplayRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplayRunRequest => ReplayRunRequest.decode(value),
+    responseSerialize: (value: ReplayRunResponse): Buffer => Buffer.from(ReplayRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplayRunResponse => ReplayRunResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
@@ -4415,6 +4817,8 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   resumeNode: handleUnaryCall<ResumeNodeRequest, ResumeNodeResponse>;
   /** How the coordinator itself does, and the limits it keeps to. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** Lives a run's recorded events again and compares what the scheduler makes of them. */
+  replayRun: handleUnaryCall<ReplayRunRequest, ReplayRunResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -4603,6 +5007,22 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Lives a run's recorded events again and compares what the scheduler makes of them. */
+  replayRun(
+    request: ReplayRunRequest,
+    callback: (error: ServiceError | null, response: ReplayRunResponse) => void,
+  ): ClientUnaryCall;
+  replayRun(
+    request: ReplayRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReplayRunResponse) => void,
+  ): ClientUnaryCall;
+  replayRun(
+    request: ReplayRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReplayRunResponse) => void,
   ): ClientUnaryCall;
 }
 

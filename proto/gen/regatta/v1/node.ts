@@ -25,17 +25,25 @@ export const protobufFileName = "regatta/v1/node.proto";
 
 /** From the node. */
 export interface ConnectRequest {
-  frame: { $case: "hello"; value: Hello } | { $case: "heartbeat"; value: Heartbeat } | {
-    $case: "report";
-    value: Report;
-  } | undefined;
+  frame:
+    | { $case: "hello"; value: Hello }
+    | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "report"; value: Report }
+    | { $case: "demand"; value: Demand }
+    | undefined;
 }
 
 /** To the node. */
 export interface ConnectResponse {
-  frame: { $case: "welcome"; value: Welcome } | { $case: "refusal"; value: Refusal } | { $case: "work"; value: Work } | //
-  /** Echo of a heartbeat's sent_ms, so that the node can tell a dead coordinator from a quiet one. */
-  { $case: "heartbeatAckMs"; value: number } | undefined;
+  frame:
+    | { $case: "welcome"; value: Welcome }
+    | { $case: "refusal"; value: Refusal }
+    | { $case: "work"; value: Work }
+    | //
+    /** Echo of a heartbeat's sent_ms, so that the node can tell a dead coordinator from a quiet one. */
+    { $case: "heartbeatAckMs"; value: number }
+    | { $case: "permits"; value: Permits }
+    | undefined;
 }
 
 export interface Hello {
@@ -53,6 +61,16 @@ export interface Hello {
   limits: Limit[];
   /** Runs that it still pulls chunks for: it goes on while no coordinator is there. */
   pulls: string[];
+  /** Set where it still has work of an earlier connection, for a coordinator that knows of it. */
+  resume: Resume | undefined;
+}
+
+export interface Resume {
+  incarnation: number;
+  /** Attempts that it works on, or whose outcomes were not acknowledged. */
+  attempts: number[];
+  /** Runs that it has the orders of. */
+  runs: string[];
 }
 
 export interface Machine {
@@ -87,6 +105,10 @@ export interface Welcome {
   leaseMs: number;
   /** Where the queues of I/O runs are, HOST:PORT each; empty where there are none. What opens them each node has itself. */
   natsServers: string[];
+  /** What was reported is acknowledged once it outlives this coordinator; until then the node keeps it. */
+  durable: boolean;
+  /** The node goes on as the incarnation that it was. */
+  resumed: boolean;
 }
 
 export interface Refusal {
@@ -110,6 +132,8 @@ export interface Work {
   pull: RunOrder[];
   /** Runs of which it is to take no more; what it holds goes on. */
   stopPull: string[];
+  /** So many of the outcomes that were reported on this connection, the first ones, need not be kept any longer. */
+  acknowledged: number;
 }
 
 export interface Drain {
@@ -128,6 +152,8 @@ export interface RunOrder {
     | undefined;
   /** 0: none. */
   taskTimeoutMs: number;
+  /** Its tasks talk to their targets by permit only. */
+  polite: boolean;
 }
 
 export interface Assignment {
@@ -219,6 +245,43 @@ export interface Timing {
   throttledMs: number;
 }
 
+/** How a node stands with targets of polite runs: those of which something has changed, or all after a connection is made. */
+export interface Demand {
+  /** The newest Permits of this connection that it knows of; 0: none. */
+  heard: number;
+  targets: TargetDemand[];
+}
+
+export interface TargetDemand {
+  runId: string;
+  /** What the tasks talk to, as their workload names it. */
+  target: string;
+  /** Tasks that wait for a permit, beyond those it has. */
+  waiting: number;
+  /** Permits that it has, in use or not. */
+  held: number;
+  /** The target has asked to be left alone for so long from now; 0: it has not. */
+  pauseMs: number;
+}
+
+export interface Permits {
+  /** Counts up on each connection. */
+  serial: number;
+  targets: TargetPermits[];
+}
+
+export interface TargetPermits {
+  runId: string;
+  target: string;
+  /** So many tasks more may talk to it. A permit may be used again until it is taken back. */
+  grant: number;
+  /** So many permits, of these or of earlier ones, are to be given back: what is in use, as its task ends. */
+  takeBack: number;
+  /** The first of these may be used after so long, each next one so much later. */
+  afterMs: number;
+  everyMs: number;
+}
+
 function createBaseConnectRequest(): ConnectRequest {
   return { frame: undefined };
 }
@@ -234,6 +297,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         break;
       case "report":
         Report.encode(message.frame.value, writer.uint32(26).fork()).join();
+        break;
+      case "demand":
+        Demand.encode(message.frame.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -276,6 +342,14 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             message.frame = { $case: "report", value: Report.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.frame = { $case: "demand", value: Demand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -296,6 +370,8 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         ? { $case: "heartbeat", value: Heartbeat.fromJSON(object.heartbeat) }
         : isSet(object.report)
         ? { $case: "report", value: Report.fromJSON(object.report) }
+        : isSet(object.demand)
+        ? { $case: "demand", value: Demand.fromJSON(object.demand) }
         : undefined,
     };
   },
@@ -308,6 +384,8 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       obj.heartbeat = Heartbeat.toJSON(message.frame.value);
     } else if (message.frame?.$case === "report") {
       obj.report = Report.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "demand") {
+      obj.demand = Demand.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -336,6 +414,12 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         }
         break;
       }
+      case "demand": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "demand", value: Demand.fromPartial(object.frame.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -359,6 +443,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         break;
       case "heartbeatAckMs":
         writer.uint32(33).double(message.frame.value);
+        break;
+      case "permits":
+        Permits.encode(message.frame.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -409,6 +496,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.frame = { $case: "heartbeatAckMs", value: reader.double() };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frame = { $case: "permits", value: Permits.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -433,6 +528,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         ? { $case: "heartbeatAckMs", value: globalThis.Number(object.heartbeatAckMs) }
         : isSet(object.heartbeat_ack_ms)
         ? { $case: "heartbeatAckMs", value: globalThis.Number(object.heartbeat_ack_ms) }
+        : isSet(object.permits)
+        ? { $case: "permits", value: Permits.fromJSON(object.permits) }
         : undefined,
     };
   },
@@ -447,6 +544,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       obj.work = Work.toJSON(message.frame.value);
     } else if (message.frame?.$case === "heartbeatAckMs") {
       obj.heartbeatAckMs = floatToJson(message.frame.value);
+    } else if (message.frame?.$case === "permits") {
+      obj.permits = Permits.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -481,6 +580,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         }
         break;
       }
+      case "permits": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "permits", value: Permits.fromPartial(object.frame.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -499,6 +604,7 @@ function createBaseHello(): Hello {
     instance: "",
     limits: [],
     pulls: [],
+    resume: undefined,
   };
 }
 
@@ -536,6 +642,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.pulls) {
       writer.uint32(90).string(v!);
+    }
+    if (message.resume !== undefined) {
+      Resume.encode(message.resume, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -641,6 +750,14 @@ export const Hello: MessageFns<Hello> = {
             message.pulls.push(reader.string());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.resume = Resume.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -682,6 +799,7 @@ export const Hello: MessageFns<Hello> = {
         ? object.limits.map((e: any) => Limit.fromJSON(e))
         : [],
       pulls: globalThis.Array.isArray(object?.pulls) ? object.pulls.map((e: any) => globalThis.String(e)) : [],
+      resume: isSet(object.resume) ? Resume.fromJSON(object.resume) : undefined,
     };
   },
 
@@ -720,6 +838,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.pulls?.length) {
       obj.pulls = message.pulls;
     }
+    if (message.resume !== undefined) {
+      obj.resume = Resume.toJSON(message.resume);
+    }
     return obj;
   },
 
@@ -741,6 +862,124 @@ export const Hello: MessageFns<Hello> = {
     message.instance = object.instance ?? "";
     message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
     message.pulls = object.pulls?.map((e) => e) || [];
+    message.resume = (object.resume !== undefined && object.resume !== null)
+      ? Resume.fromPartial(object.resume)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResume(): Resume {
+  return { incarnation: 0, attempts: [], runs: [] };
+}
+
+export const Resume: MessageFns<Resume> = {
+  encode(message: Resume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.incarnation !== 0) {
+      writer.uint32(8).uint64(message.incarnation);
+    }
+    if (message.attempts.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.attempts) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.runs) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Resume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResume();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.incarnation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.attempts.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.attempts.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runs.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Resume {
+    return {
+      incarnation: isSet(object.incarnation) ? globalThis.Number(object.incarnation) : 0,
+      attempts: globalThis.Array.isArray(object?.attempts) ? object.attempts.map((e: any) => globalThis.Number(e)) : [],
+      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Resume): unknown {
+    const obj: any = {};
+    if (message.incarnation !== 0) {
+      obj.incarnation = Math.round(message.incarnation);
+    }
+    if (message.attempts?.length) {
+      obj.attempts = message.attempts.map((e) => Math.round(e));
+    }
+    if (message.runs?.length) {
+      obj.runs = message.runs;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Resume>, I>>(base?: I): Resume {
+    return Resume.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Resume>, I>>(object: I): Resume {
+    const message = createBaseResume();
+    message.incarnation = object.incarnation ?? 0;
+    message.attempts = object.attempts?.map((e) => e) || [];
+    message.runs = object.runs?.map((e) => e) || [];
     return message;
   },
 };
@@ -1072,7 +1311,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { protocol: 0, incarnation: 0, heartbeatMs: 0, leaseMs: 0, natsServers: [] };
+  return { protocol: 0, incarnation: 0, heartbeatMs: 0, leaseMs: 0, natsServers: [], durable: false, resumed: false };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1091,6 +1330,12 @@ export const Welcome: MessageFns<Welcome> = {
     }
     for (const v of message.natsServers) {
       writer.uint32(42).string(v!);
+    }
+    if (message.durable !== false) {
+      writer.uint32(48).bool(message.durable);
+    }
+    if (message.resumed !== false) {
+      writer.uint32(56).bool(message.resumed);
     }
     return writer;
   },
@@ -1148,6 +1393,22 @@ export const Welcome: MessageFns<Welcome> = {
             message.natsServers.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.durable = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.resumed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1179,6 +1440,8 @@ export const Welcome: MessageFns<Welcome> = {
         : globalThis.Array.isArray(object?.nats_servers)
         ? object.nats_servers.map((e: any) => globalThis.String(e))
         : [],
+      durable: isSet(object.durable) ? globalThis.Boolean(object.durable) : false,
+      resumed: isSet(object.resumed) ? globalThis.Boolean(object.resumed) : false,
     };
   },
 
@@ -1199,6 +1462,12 @@ export const Welcome: MessageFns<Welcome> = {
     if (message.natsServers?.length) {
       obj.natsServers = message.natsServers;
     }
+    if (message.durable !== false) {
+      obj.durable = message.durable;
+    }
+    if (message.resumed !== false) {
+      obj.resumed = message.resumed;
+    }
     return obj;
   },
 
@@ -1212,6 +1481,8 @@ export const Welcome: MessageFns<Welcome> = {
     message.heartbeatMs = object.heartbeatMs ?? 0;
     message.leaseMs = object.leaseMs ?? 0;
     message.natsServers = object.natsServers?.map((e) => e) || [];
+    message.durable = object.durable ?? false;
+    message.resumed = object.resumed ?? false;
     return message;
   },
 };
@@ -1302,7 +1573,7 @@ export const Refusal: MessageFns<Refusal> = {
 };
 
 function createBaseWork(): Work {
-  return { open: [], assign: [], cancel: [], close: [], drain: undefined, pull: [], stopPull: [] };
+  return { open: [], assign: [], cancel: [], close: [], drain: undefined, pull: [], stopPull: [], acknowledged: 0 };
 }
 
 export const Work: MessageFns<Work> = {
@@ -1331,6 +1602,9 @@ export const Work: MessageFns<Work> = {
     }
     for (const v of message.stopPull) {
       writer.uint32(58).string(v!);
+    }
+    if (message.acknowledged !== 0) {
+      writer.uint32(64).uint64(message.acknowledged);
     }
     return writer;
   },
@@ -1414,6 +1688,14 @@ export const Work: MessageFns<Work> = {
             message.stopPull.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.acknowledged = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1439,6 +1721,7 @@ export const Work: MessageFns<Work> = {
         : globalThis.Array.isArray(object?.stop_pull)
         ? object.stop_pull.map((e: any) => globalThis.String(e))
         : [],
+      acknowledged: isSet(object.acknowledged) ? globalThis.Number(object.acknowledged) : 0,
     };
   },
 
@@ -1465,6 +1748,9 @@ export const Work: MessageFns<Work> = {
     if (message.stopPull?.length) {
       obj.stopPull = message.stopPull;
     }
+    if (message.acknowledged !== 0) {
+      obj.acknowledged = Math.round(message.acknowledged);
+    }
     return obj;
   },
 
@@ -1480,6 +1766,7 @@ export const Work: MessageFns<Work> = {
     message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
     message.pull = object.pull?.map((e) => RunOrder.fromPartial(e)) || [];
     message.stopPull = object.stopPull?.map((e) => e) || [];
+    message.acknowledged = object.acknowledged ?? 0;
     return message;
   },
 };
@@ -1558,7 +1845,7 @@ export const Drain: MessageFns<Drain> = {
 };
 
 function createBaseRunOrder(): RunOrder {
-  return { runId: "", workload: "", paramsJson: "", shape: undefined, taskTimeoutMs: 0 };
+  return { runId: "", workload: "", paramsJson: "", shape: undefined, taskTimeoutMs: 0, polite: false };
 }
 
 export const RunOrder: MessageFns<RunOrder> = {
@@ -1577,6 +1864,9 @@ export const RunOrder: MessageFns<RunOrder> = {
     }
     if (message.taskTimeoutMs !== 0) {
       writer.uint32(41).double(message.taskTimeoutMs);
+    }
+    if (message.polite !== false) {
+      writer.uint32(48).bool(message.polite);
     }
     return writer;
   },
@@ -1634,6 +1924,14 @@ export const RunOrder: MessageFns<RunOrder> = {
             message.taskTimeoutMs = reader.double();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.polite = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1665,6 +1963,7 @@ export const RunOrder: MessageFns<RunOrder> = {
         : isSet(object.task_timeout_ms)
         ? globalThis.Number(object.task_timeout_ms)
         : 0,
+      polite: isSet(object.polite) ? globalThis.Boolean(object.polite) : false,
     };
   },
 
@@ -1685,6 +1984,9 @@ export const RunOrder: MessageFns<RunOrder> = {
     if (message.taskTimeoutMs !== 0) {
       obj.taskTimeoutMs = floatToJson(message.taskTimeoutMs);
     }
+    if (message.polite !== false) {
+      obj.polite = message.polite;
+    }
     return obj;
   },
 
@@ -1698,6 +2000,7 @@ export const RunOrder: MessageFns<RunOrder> = {
     message.paramsJson = object.paramsJson ?? "";
     message.shape = (object.shape !== undefined && object.shape !== null) ? Shape.fromPartial(object.shape) : undefined;
     message.taskTimeoutMs = object.taskTimeoutMs ?? 0;
+    message.polite = object.polite ?? false;
     return message;
   },
 };
@@ -2838,6 +3141,486 @@ export const Timing: MessageFns<Timing> = {
     message.stallMs = object.stallMs ?? 0;
     message.laneMs = object.laneMs ?? 0;
     message.throttledMs = object.throttledMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseDemand(): Demand {
+  return { heard: 0, targets: [] };
+}
+
+export const Demand: MessageFns<Demand> = {
+  encode(message: Demand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.heard !== 0) {
+      writer.uint32(8).uint64(message.heard);
+    }
+    for (const v of message.targets) {
+      TargetDemand.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Demand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDemand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.heard = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(TargetDemand.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Demand {
+    return {
+      heard: isSet(object.heard) ? globalThis.Number(object.heard) : 0,
+      targets: globalThis.Array.isArray(object?.targets)
+        ? object.targets.map((e: any) => TargetDemand.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Demand): unknown {
+    const obj: any = {};
+    if (message.heard !== 0) {
+      obj.heard = Math.round(message.heard);
+    }
+    if (message.targets?.length) {
+      obj.targets = message.targets.map((e) => TargetDemand.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Demand>, I>>(base?: I): Demand {
+    return Demand.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Demand>, I>>(object: I): Demand {
+    const message = createBaseDemand();
+    message.heard = object.heard ?? 0;
+    message.targets = object.targets?.map((e) => TargetDemand.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTargetDemand(): TargetDemand {
+  return { runId: "", target: "", waiting: 0, held: 0, pauseMs: 0 };
+}
+
+export const TargetDemand: MessageFns<TargetDemand> = {
+  encode(message: TargetDemand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(24).uint32(message.waiting);
+    }
+    if (message.held !== 0) {
+      writer.uint32(32).uint32(message.held);
+    }
+    if (message.pauseMs !== 0) {
+      writer.uint32(41).double(message.pauseMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TargetDemand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTargetDemand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.held = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.pauseMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TargetDemand {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+      waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0,
+      held: isSet(object.held) ? globalThis.Number(object.held) : 0,
+      pauseMs: isSet(object.pauseMs)
+        ? globalThis.Number(object.pauseMs)
+        : isSet(object.pause_ms)
+        ? globalThis.Number(object.pause_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: TargetDemand): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.held !== 0) {
+      obj.held = Math.round(message.held);
+    }
+    if (message.pauseMs !== 0) {
+      obj.pauseMs = floatToJson(message.pauseMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TargetDemand>, I>>(base?: I): TargetDemand {
+    return TargetDemand.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TargetDemand>, I>>(object: I): TargetDemand {
+    const message = createBaseTargetDemand();
+    message.runId = object.runId ?? "";
+    message.target = object.target ?? "";
+    message.waiting = object.waiting ?? 0;
+    message.held = object.held ?? 0;
+    message.pauseMs = object.pauseMs ?? 0;
+    return message;
+  },
+};
+
+function createBasePermits(): Permits {
+  return { serial: 0, targets: [] };
+}
+
+export const Permits: MessageFns<Permits> = {
+  encode(message: Permits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== 0) {
+      writer.uint32(8).uint64(message.serial);
+    }
+    for (const v of message.targets) {
+      TargetPermits.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Permits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePermits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.serial = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(TargetPermits.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Permits {
+    return {
+      serial: isSet(object.serial) ? globalThis.Number(object.serial) : 0,
+      targets: globalThis.Array.isArray(object?.targets)
+        ? object.targets.map((e: any) => TargetPermits.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Permits): unknown {
+    const obj: any = {};
+    if (message.serial !== 0) {
+      obj.serial = Math.round(message.serial);
+    }
+    if (message.targets?.length) {
+      obj.targets = message.targets.map((e) => TargetPermits.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Permits>, I>>(base?: I): Permits {
+    return Permits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Permits>, I>>(object: I): Permits {
+    const message = createBasePermits();
+    message.serial = object.serial ?? 0;
+    message.targets = object.targets?.map((e) => TargetPermits.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTargetPermits(): TargetPermits {
+  return { runId: "", target: "", grant: 0, takeBack: 0, afterMs: 0, everyMs: 0 };
+}
+
+export const TargetPermits: MessageFns<TargetPermits> = {
+  encode(message: TargetPermits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.grant !== 0) {
+      writer.uint32(24).uint32(message.grant);
+    }
+    if (message.takeBack !== 0) {
+      writer.uint32(32).uint32(message.takeBack);
+    }
+    if (message.afterMs !== 0) {
+      writer.uint32(41).double(message.afterMs);
+    }
+    if (message.everyMs !== 0) {
+      writer.uint32(49).double(message.everyMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TargetPermits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTargetPermits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.grant = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.takeBack = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.afterMs = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.everyMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TargetPermits {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+      grant: isSet(object.grant) ? globalThis.Number(object.grant) : 0,
+      takeBack: isSet(object.takeBack)
+        ? globalThis.Number(object.takeBack)
+        : isSet(object.take_back)
+        ? globalThis.Number(object.take_back)
+        : 0,
+      afterMs: isSet(object.afterMs)
+        ? globalThis.Number(object.afterMs)
+        : isSet(object.after_ms)
+        ? globalThis.Number(object.after_ms)
+        : 0,
+      everyMs: isSet(object.everyMs)
+        ? globalThis.Number(object.everyMs)
+        : isSet(object.every_ms)
+        ? globalThis.Number(object.every_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: TargetPermits): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    if (message.grant !== 0) {
+      obj.grant = Math.round(message.grant);
+    }
+    if (message.takeBack !== 0) {
+      obj.takeBack = Math.round(message.takeBack);
+    }
+    if (message.afterMs !== 0) {
+      obj.afterMs = floatToJson(message.afterMs);
+    }
+    if (message.everyMs !== 0) {
+      obj.everyMs = floatToJson(message.everyMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TargetPermits>, I>>(base?: I): TargetPermits {
+    return TargetPermits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TargetPermits>, I>>(object: I): TargetPermits {
+    const message = createBaseTargetPermits();
+    message.runId = object.runId ?? "";
+    message.target = object.target ?? "";
+    message.grant = object.grant ?? 0;
+    message.takeBack = object.takeBack ?? 0;
+    message.afterMs = object.afterMs ?? 0;
+    message.everyMs = object.everyMs ?? 0;
     return message;
   },
 };

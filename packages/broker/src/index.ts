@@ -1,0 +1,2 @@
+export { Broker, type BrokerOptions, type BrokerState, type Connected } from './broker.ts';
+export { ensureStream, type StreamNeeds } from './streams.ts';

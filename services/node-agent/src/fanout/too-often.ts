@@ -1,0 +1,40 @@
+/** How a chunk ends that node after node took and none finished: with its cause, not in a circle for ever. */
+import { pack } from '@regatta/workloads';
+import type { Assignment, Outcome } from '../hosts/work.ts';
+
+const NO_TIMES = new Uint32Array(0);
+
+const NO_TIMING: Outcome['timing'] = {
+  wallUs: NO_TIMES,
+  cpuUs: NO_TIMES,
+  cpuMs: 0,
+  laneMs: 0,
+  waitMs: 0,
+  serializeMs: 0,
+  residentMs: 0,
+  bytes: 0,
+  host: 0,
+  hostRssBytes: 0,
+  stallMs: 0,
+  throttledMs: 0,
+};
+
+/** The codes in work.ts are those of hosts; this one is ours. */
+const CODE = 'DELIVERED_TOO_OFTEN';
+
+/** @returns its end, and why in a line */
+export function deliveredTooOften(
+  assignment: Assignment,
+  deliveries: number,
+  nodeId: string,
+): { readonly outcome: Outcome; readonly message: string } {
+  const { attemptId, runId, from, to } = assignment;
+  const tasks = to - from === 1 ? `task ${from} was` : `tasks ${from} to ${to - 1} were`;
+  const message =
+    `${tasks} delivered ${deliveries} times, and no node brought them to an end; ` +
+    `node ${nodeId}, the last to get them, did not run them`;
+  const facts = { exit: undefined, signal: '', rssBytes: 0, stderrTail: '', culprit: undefined };
+  const end = { kind: 'lost', loss: { code: CODE, message, ...facts } } as const;
+  const outcome = { attemptId, runId, from, to: from, results: pack([]), failures: [], timing: NO_TIMING, end };
+  return { outcome, message };
+}
