@@ -3,13 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { Broker, type BrokerOptions, type BrokerState } from '@regatta/broker';
 import { RegattaError } from '@regatta/kernel';
 import { controlService as controlDefinition, nodeLinkService as nodeLinkDefinition } from '@regatta/proto/services';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { nodeLinkService } from './agents/server.ts';
 import { controlService } from './control/server.ts';
-import { Engine } from './engine/engine.ts';
+import { Coordinator } from './coordinator.ts';
+import type { EngineOptions } from './engine/engine.ts';
 import { limits } from './engine/limits.ts';
 
 const EXIT_BROKEN = 70;
@@ -22,23 +24,29 @@ export interface ServerOptions {
   readonly spillDirectory: string;
   /** After so long without a task ended a run is explained in the log. */
   readonly noProgressMs: number;
+  /** Undefined to go without. */
+  readonly nats: BrokerOptions | undefined;
+  /** Where others reach it, if not where it listens. */
+  readonly advertise?: string | undefined;
   readonly version: string;
 }
 
 export interface RunningServer {
   readonly address: string;
-  /** Stops at once; streams to nodes and clients end. */
-  stop(): void;
+  /** Stops at once; streams to nodes and clients end. Resolves when what was meant for NATS has been sent. */
+  stop(): Promise<void>;
 }
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
 export async function startServer(
-  { listen, spillDirectory, noProgressMs, version }: ServerOptions,
+  { listen, spillDirectory, noProgressMs, nats, advertise, version }: ServerOptions,
   log: Logger,
 ): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
-  const engine = new Engine({
+  const broker = nats && new Broker(nats);
+  const unconnected = broker?.state;
+  const engine: EngineOptions = {
     spillDirectory,
     noProgressMs,
     onBroken: (thrown) => {
@@ -51,7 +59,8 @@ export async function startServer(
         { run: runId, reasons },
         `${runId} has had no task end for ${Math.round(ms / 1000)} s: ${reasons[0]?.text}`,
       ),
-  });
+  };
+  const coordinator = new Coordinator({ engine, broker, log });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
@@ -62,13 +71,42 @@ export async function startServer(
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
   });
-  server.addService(nodeLinkDefinition, nodeLinkService(engine, log));
-  server.addService(controlDefinition, controlService(engine, version, log));
+  server.addService(nodeLinkDefinition, nodeLinkService(coordinator, log));
+  server.addService(controlDefinition, controlService(coordinator, version, log));
   new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
   const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
   new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);
-  const port = await bind(server, listen);
-  return { address: `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`, stop: () => server.forceShutdown() };
+  const stop = async (): Promise<void> => {
+    await coordinator.close();
+    server.forceShutdown();
+    await broker?.close();
+  };
+  try {
+    const port = await bind(server, listen);
+    const address = `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
+    coordinator.start([advertise ?? address]);
+    // Not before: one that cannot listen says that and nothing else.
+    tellOf(broker, unconnected, log);
+    return { address, stop };
+  } catch (thrown) {
+    // It would keep this process alive.
+    await stop();
+    throw thrown;
+  }
+}
+
+/** One line for each change since `known`; what is said twice in a row is news once. */
+function tellOf(broker: Broker | undefined, known: BrokerState | undefined, log: Logger): void {
+  if (broker === undefined) return log.info('no NATS: no journal, and I/O runs go over gRPC');
+  let said = '';
+  const tell = (state: BrokerState): void => {
+    if (state.kind === 'closed') return;
+    const line = state.kind === 'ready' ? 'NATS is ready' : state.complaint;
+    if (line !== said) log[state.kind === 'ready' ? 'info' : 'warn'](line);
+    said = line;
+  };
+  if (broker.state !== known) tell(broker.state);
+  broker.onState(tell);
 }
 
 function bind(server: Server, listen: string): Promise<number> {

@@ -41,6 +41,8 @@ const own = defineLimits({
     'results that wait to be sent; beyond it no task begins until half of them are gone',
   ),
   lateFailuresMax: limit(1_000, 'failures', "after a task's result that wait to be told; beyond it they are dropped"),
+  resumeMsMax: limit(60_000, 'ms', 'without a coordinator, after which the work of one with a journal is dropped'),
+  seekMsMax: limit(500, 'ms', 'between two looks for a coordinator that leads, where one is to be expected'),
   reportBytes: limit(1_048_576, 'bytes', 'in one frame to the coordinator, about'),
   reportGatherMs: limit(1, 'ms', 'for which news is gathered, while there is much of it'),
   messageBytesMax: limit(67_108_864, 'bytes', 'one gRPC message'),

@@ -102,7 +102,7 @@ try {
   const workloads = await executor.pool.workloads();
   stall.start();
   link = new Link({
-    address: config.coordinator,
+    addresses: config.coordinators,
     introduction: { nodeId: config.id, machine, workloads, version, limits: limitViews(hostLimits) },
     executor,
     queues,

@@ -6,10 +6,12 @@
 
 import type { LimitView } from '@regatta/kernel';
 import type {
+  Demand,
   Heartbeat,
   Hello,
   LateFailure as WireLateFailure,
   Outcome as WireOutcome,
+  Permits as WirePermits,
   Timing as WireTiming,
 } from '@regatta/proto/node';
 import type { Limit, Workload } from '@regatta/proto/workload';
@@ -17,7 +19,11 @@ import { emptyEntries, packCount } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
 import type { Introduction, Machine, Pulse, WorkloadCard } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
+import type { Leftovers } from '../engine/revival.ts';
 import type { LateFailure } from '../engine/run-record.ts';
+import type { NodeOrders } from '../politeness/book.ts';
+import { limits as politenessLimits } from '../politeness/limits.ts';
+import type { NodeDemand } from '../politeness/politeness.ts';
 
 /** @throws Error in one line where something that a node must say is missing */
 export function introductionOf(hello: Hello, address: string): Introduction {
@@ -41,6 +47,9 @@ export function introductionOf(hello: Hello, address: string): Introduction {
     limits: hello.limits.slice(0, limits.limitsPerNodeMax).map(limitOf),
   };
 }
+
+/** What it says that it still has of an earlier connection. */
+export const leftoversOf = ({ resume }: Hello): Leftovers | undefined => resume;
 
 const machineOf = (machine: Machine): Machine => ({
   ...machine,
@@ -99,6 +108,19 @@ export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure):
   message: cut(message, limits.messageCharactersMax),
   stack: cut(stack, limits.stackCharactersMax),
 });
+
+export const demandOf = ({ heard, targets }: Demand): NodeDemand => ({
+  heard,
+  targets: targets.map(({ runId, target, waiting, held, pauseMs }) => ({
+    runId: label(runId),
+    target: label(target, politenessLimits.targetCharactersMax),
+    waiting: amount(waiting, politenessLimits.targetsPerNodeMax),
+    held: amount(held, politenessLimits.targetsPerNodeMax),
+    pauseMs: amount(pauseMs, politenessLimits.pauseMsMax),
+  })),
+});
+
+export const wirePermitsOf = ({ serial, orders }: NodeOrders): WirePermits => ({ serial, targets: orders });
 
 /** @throws Error where the outcome contradicts itself */
 export function outcomeOf(wire: WireOutcome): Outcome {

@@ -62,6 +62,11 @@ export class StreamPort implements NodePort {
     if (this.#waiting.length > 0) this.#planFlush();
   }
 
+  /** @param count of the outcomes of this connection, from the first on */
+  acknowledge(count: number): void {
+    this.#batch(0).acknowledged = count;
+  }
+
   cancel(attemptId: number): void {
     if (!this.#takeBack((waiting) => waiting.attemptId === attemptId)) this.#batch(ORDER_BYTES).cancel.push(attemptId);
   }
@@ -116,7 +121,16 @@ export class StreamPort implements NodePort {
     // A node obeys an order to drain last of its frame: what is ordered after it must not be in there.
     if (last === undefined || last.work.drain !== undefined || last.bytes + bytes > limits.frameBytes) {
       last = {
-        work: { open: [], assign: [], cancel: [], close: [], drain: undefined, pull: [], stopPull: [] },
+        work: {
+          open: [],
+          assign: [],
+          cancel: [],
+          close: [],
+          drain: undefined,
+          pull: [],
+          stopPull: [],
+          acknowledged: 0,
+        },
         bytes: 0,
       };
       this.#batches.push(last);

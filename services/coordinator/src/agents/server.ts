@@ -9,31 +9,42 @@ import { messageOf } from '@regatta/kernel';
 import type { ConnectRequest, Hello, NodeLinkServiceServer } from '@regatta/proto/node';
 import { negotiate, protocol } from '@regatta/proto/version';
 import type { Logger } from 'pino';
+import type { Coordinator } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Assignment } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
-import { introductionOf, lateFailureOf, outcomeOf, pulseOf } from './codec.ts';
+import type { PermitLink } from '../politeness/politeness.ts';
+import { demandOf, introductionOf, lateFailureOf, leftoversOf, outcomeOf, pulseOf, wirePermitsOf } from './codec.ts';
 import { type NodeStream, StreamPort } from './port.ts';
 
-export function nodeLinkService(engine: Engine, log: Logger): NodeLinkServiceServer {
-  return { connect: (stream) => void new Connection(stream, engine, log) };
+type Leader = Pick<Coordinator, 'engine'>;
+
+export function nodeLinkService(coordinator: Leader, log: Logger): NodeLinkServiceServer {
+  return { connect: (stream) => void new Connection(stream, coordinator, log) };
 }
 
 class Connection {
   readonly #stream: NodeStream;
-  readonly #engine: Engine;
-  readonly #log: Logger;
+  readonly #coordinator: Leader;
   readonly #port: StreamPort;
-  #node: { readonly id: string; readonly incarnation: number } | undefined;
+  readonly #log: Logger;
+  #node: { readonly engine: Engine; readonly id: string; readonly incarnation: number } | undefined;
+  /** Outcomes of this connection that are safe: the first so many. */
+  #safe = 0;
   #lost = false;
   #closed = false;
   #heardAt = performance.now();
   readonly #watch: NodeJS.Timeout;
   #leave: NodeJS.Timeout | undefined;
+  readonly #permits: PermitLink = {
+    send: (orders) => {
+      if (!this.#closed) this.#stream.write({ frame: { $case: 'permits', value: wirePermitsOf(orders) } });
+    },
+  };
 
-  constructor(stream: NodeStream, engine: Engine, log: Logger) {
+  constructor(stream: NodeStream, coordinator: Leader, log: Logger) {
     this.#stream = stream;
-    this.#engine = engine;
+    this.#coordinator = coordinator;
     this.#log = log;
     // Once the step that took it back is over: only then is it known who this is.
     this.#port = new StreamPort(stream, (assignment) => queueMicrotask(() => this.#unsent(assignment)));
@@ -53,13 +64,15 @@ class Connection {
         if (frame?.$case !== 'hello') throw new Error('the first frame must be a hello');
         return this.#welcome(frame.value);
       }
-      const { id, incarnation } = this.#node;
+      const { engine, id, incarnation } = this.#node;
       if (this.#lost) this.#turnAwaySoon();
       if (frame?.$case === 'report') {
-        for (const outcome of frame.value.outcomes) this.#engine.report(id, incarnation, outcomeOf(outcome));
-        for (const late of frame.value.late) this.#engine.late(id, incarnation, lateFailureOf(late));
+        for (const outcome of frame.value.outcomes) engine.report(id, incarnation, outcomeOf(outcome), this.#thank);
+        for (const late of frame.value.late) engine.late(id, incarnation, lateFailureOf(late));
+      } else if (frame?.$case === 'demand' && !this.#lost) {
+        engine.politeness.told(id, this.#permits, demandOf(frame.value));
       } else if (frame?.$case === 'heartbeat' && !this.#lost) {
-        this.#engine.beat(id, incarnation, pulseOf(frame.value));
+        engine.beat(id, incarnation, pulseOf(frame.value));
         // Nobody reads them: they would pile up here.
         if (this.#stream.writableNeedDrain) return;
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
@@ -78,35 +91,60 @@ class Connection {
       const message = `it speaks link protocol ${theirs}, this coordinator ${ours}; upgrade the ${older}`;
       return this.#refuse('PROTOCOL_VERSION', message);
     }
+    const engine = this.#leadingEngine();
+    if (engine === undefined) return;
     const introduction = introductionOf(hello, this.#stream.getPeer());
     const { nodeId, instance } = introduction;
-    const namesake = this.#engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state !== 'lost');
-    if (namesake !== undefined && namesake.introduction.instance !== instance) {
+    const namesake = engine.nodes().find((node) => node.introduction.nodeId === nodeId && node.state !== 'lost');
+    // One that is only awaited may have been started anew.
+    if (namesake !== undefined && !namesake.awaited && namesake.introduction.instance !== instance) {
       const { address } = namesake.introduction;
       return this.#refuse(
         'NAME_TAKEN',
         `a node named ${nodeId} is connected from ${address}; give this one another --id`,
       );
     }
-    const incarnation = this.#engine.join(introduction, this.#port);
-    this.#node = { id: nodeId, incarnation };
+    const left = leftoversOf(hello);
+    const resumed = left !== undefined && engine.readmit(introduction, left, this.#port);
+    const incarnation = resumed ? left.incarnation : engine.join(introduction, this.#port);
+    this.#node = { engine, id: nodeId, incarnation };
     const { heartbeatMs, leaseMs } = limits;
-    const natsServers = [...this.#engine.queueServers];
-    const value = { protocol: version, incarnation, heartbeatMs, leaseMs, natsServers };
+    const { durable } = engine;
+    const natsServers = [...engine.queueServers];
+    const value = { protocol: version, incarnation, heartbeatMs, leaseMs, natsServers, durable, resumed };
     this.#stream.write({ frame: { $case: 'welcome', value } });
-    this.#log.info({ node: nodeId, incarnation, cores: introduction.machine.cores }, 'node joined');
+    const news = resumed ? 'node is back' : 'node joined';
+    this.#log.info({ node: nodeId, incarnation, cores: introduction.machine.cores }, news);
   }
+
+  /** Undefined, and the node refused, where another coordinator leads, or none. */
+  #leadingEngine(): Engine | undefined {
+    try {
+      return this.#coordinator.engine;
+    } catch (thrown) {
+      this.#refuse('NOT_LEADING', messageOf(thrown));
+      return undefined;
+    }
+  }
+
+  /** What the node reported, in its order, is safe here: it need not keep it. */
+  readonly #thank = (): void => {
+    this.#safe++;
+    if (this.#node?.engine.durable === true) this.#port.acknowledge(this.#safe);
+  };
 
   #refuse(code: string, message: string): void {
     // A write behind the end would destroy the stream before its status is sent, and the peer would wait for ever.
     if (this.#closed) return;
-    this.#log.warn({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
+    // A node that looks for the one that leads is no trouble.
+    const level = code === 'NOT_LEADING' ? 'debug' : 'warn';
+    this.#log[level]({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
     this.#stream.write({ frame: { $case: 'refusal', value: { code, message } } });
     this.#over(`it was refused: ${message}`);
   }
 
   #unsent(assignment: Assignment): void {
-    if (this.#node !== undefined) this.#engine.unsent(this.#node.id, this.#node.incarnation, assignment);
+    if (this.#node !== undefined) this.#node.engine.unsent(this.#node.id, this.#node.incarnation, assignment);
   }
 
   #checkLease(): void {
@@ -135,8 +173,9 @@ class Connection {
   #lose(reason: string): void {
     if (this.#node === undefined || this.#lost) return;
     this.#lost = true;
-    const { id, incarnation } = this.#node;
-    this.#log.info({ node: id, incarnation }, `node lost: ${reason}`);
-    this.#engine.lost(id, incarnation, reason);
+    const { engine, id, incarnation } = this.#node;
+    if (!engine.over.aborted) this.#log.info({ node: id, incarnation }, `node lost: ${reason}`);
+    engine.politeness.lost(id, this.#permits);
+    engine.lost(id, incarnation, reason);
   }
 }

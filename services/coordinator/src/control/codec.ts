@@ -44,6 +44,8 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
     retries: spec?.retries ?? 0,
     taskTimeoutMs: spec?.taskTimeoutMs ?? 0,
     deadlineMs: spec?.deadlineMs ?? 0,
+    maxInFlightPerTarget: spec?.maxInFlightPerTarget ?? 0,
+    maxRatePerTarget: spec?.maxRatePerTarget ?? 0,
     transport: (spec?.transport ?? '') as RunRequest['transport'],
   };
 }
@@ -111,6 +113,9 @@ export function coordinatorStatusOf(engine: Engine, version: string): GetStatusR
     stepMeanUs: stepClock.meanUs,
     stepMaxUs: stepClock.longestUs,
     limits: coordinatorLimitViews(engine.noProgressMs),
+    natsServers: [...engine.queueServers],
+    natsComplaint: engine.complaint ?? '',
+    journal: engine.durable,
   };
 }
 

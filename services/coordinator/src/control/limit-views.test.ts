@@ -4,6 +4,7 @@ import { limits as schedulerLimits } from '@regatta/scheduler';
 import { Engine } from '../engine/engine.ts';
 import { limits } from '../engine/limits.ts';
 import { limits as fanoutLimits } from '../fanout/limits.ts';
+import { limits as politenessLimits } from '../politeness/limits.ts';
 import { coordinatorStatusOf } from './codec.ts';
 
 const NO_PROGRESS_MS = 12_345;
@@ -14,7 +15,7 @@ const engine = new Engine({
   onStuck: () => {},
 });
 const kept: Record<string, number> = { ...limits, noProgressMs: NO_PROGRESS_MS };
-for (const [part, table] of Object.entries({ scheduler: schedulerLimits, fanout: fanoutLimits })) {
+for (const [part, table] of Object.entries({ scheduler: schedulerLimits, fanout: fanoutLimits, politeness: politenessLimits })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
 const told = coordinatorStatusOf(engine, '0.1.0').limits;

@@ -3,6 +3,7 @@ import { inGroup, type LimitView, limit } from '@regatta/kernel';
 import { limits as schedulerLimits } from '@regatta/scheduler';
 import { limitViews } from '../engine/limits.ts';
 import { fanoutLimitViews } from '../fanout/limits.ts';
+import { politenessLimitViews } from '../politeness/limits.ts';
 
 /** The scheduler declares bare numbers. One without words here does not compile. */
 const WORDS = {
@@ -37,5 +38,6 @@ const schedulerViews = (Object.keys(WORDS) as (keyof typeof WORDS)[]).map((name)
 export const coordinatorLimitViews = (noProgressMs: number): LimitView[] => [
   ...limitViews(noProgressMs),
   ...inGroup('fanout', fanoutLimitViews()),
+  ...inGroup('politeness', politenessLimitViews()),
   ...inGroup('scheduler', schedulerViews),
 ];

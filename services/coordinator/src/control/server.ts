@@ -17,6 +17,7 @@ import type {
   WatchRunResponse,
 } from '@regatta/proto/control';
 import type { Logger } from 'pino';
+import type { Coordinator } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord } from '../engine/fleet.ts';
 import { limits } from '../engine/limits.ts';
@@ -33,13 +34,17 @@ import {
 } from './codec.ts';
 import { type UploadFrame, Uploads } from './upload.ts';
 
-export function controlService(engine: Engine, version: string, log: Logger): ControlServiceServer {
-  const uploads = new Uploads(engine);
+export function controlService(
+  coordinator: Pick<Coordinator, 'engine'>,
+  version: string,
+  log: Logger,
+): ControlServiceServer {
+  const uploads = new Uploads(() => coordinator.engine);
   const unary =
-    <Request, Response>(answer: (request: Request) => Response) =>
-    (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+    <Request, Response>(answer: (request: Request, engine: Engine) => Response | Promise<Response>) =>
+    async (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): Promise<void> => {
       try {
-        callback(null, answer(call.request));
+        callback(null, await answer(call.request, coordinator.engine));
       } catch (thrown) {
         callback(serviceError(thrown, log));
       }
@@ -53,11 +58,12 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
         (thrown) => call.emit('error', serviceError(thrown, log)),
       );
     };
-  const view = (node: NodeRecord) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId));
-  const describe = (run: RunRecord, failuresMax: number) => statusOf(run, engine.counts(run), failuresMax);
+  const view = (node: NodeRecord, engine: Engine) => nodeStatusOf(node, engine.lanes(node.introduction.nodeId));
+  const describe = (run: RunRecord, engine: Engine, failuresMax: number) =>
+    statusOf(run, engine.counts(run), failuresMax);
   const { failuresPerRunMax, failuresListedMax, runsListedMax } = limits;
   return {
-    submitRun: unary(({ spec }) => ({ runId: engine.submit(requestOf(spec)) })),
+    submitRun: unary(async ({ spec }, engine) => ({ runId: await engine.submitSafely(requestOf(spec)) })),
     submitRunWithInputs: (stream, callback) => {
       const frames = stream.map(uploadFrameOf) as AsyncIterable<UploadFrame>;
       uploads.receive({ frames, gone: () => stream.cancelled, giveUp: () => stream.push(null) }).then(
@@ -69,27 +75,32 @@ export function controlService(engine: Engine, version: string, log: Logger): Co
         },
       );
     },
-    getRun: unary(({ runId }) => ({ run: describe(engine.run(runId), failuresPerRunMax) })),
-    listRuns: unary(({ limit }) => ({
+    getRun: unary(({ runId }, engine) => ({ run: describe(engine.run(runId), engine, failuresPerRunMax) })),
+    listRuns: unary(({ limit }, engine) => ({
       runs: engine
         .runs()
         .slice(0, Math.min(limit || runsListedMax, runsListedMax))
-        .map((run) => describe(run, failuresListedMax)),
+        .map((run) => describe(run, engine, failuresListedMax)),
     })),
-    watchRun: streaming((call) => watch(call, engine)),
-    cancelRun: unary(({ runId, reason }) => ({ cancelling: engine.cancel(runId, reasonOf(reason)) })),
-    streamResults: streaming((call) => streamResults(call, engine)),
-    listNodes: unary(() => ({
-      nodes: engine.nodes().map(view),
+    watchRun: streaming((call) => watch(call, coordinator.engine)),
+    cancelRun: unary(async ({ runId, reason }, engine) => {
+      const cancelling = engine.cancel(runId, reasonOf(reason));
+      await engine.settled();
+      return { cancelling };
+    }),
+    streamResults: streaming((call) => streamResults(call, coordinator.engine)),
+    listNodes: unary((_, engine) => ({
+      nodes: engine.nodes().map((node) => view(node, engine)),
     })),
-    listWorkloads: unary(() => ({ workloads: engine.workloads().map(workloadOf) })),
-    explainRun: unary(({ runId }) => ({
+    listWorkloads: unary((_, engine) => ({ workloads: engine.workloads().map(workloadOf) })),
+    explainRun: unary(({ runId }, engine) => ({
       state: wireState(engine.run(runId).state),
       reasons: engine.explain(runId),
     })),
-    drainNode: unary(({ nodeId, handBack }) => ({ node: view(engine.drain(nodeId, handBack)) })),
-    resumeNode: unary(({ nodeId }) => ({ node: view(engine.resume(nodeId)) })),
-    getStatus: unary(() => coordinatorStatusOf(engine, version)),
+    drainNode: unary(({ nodeId, handBack }, engine) => ({ node: view(engine.drain(nodeId, handBack), engine) })),
+    resumeNode: unary(({ nodeId }, engine) => ({ node: view(engine.resume(nodeId), engine) })),
+    replayRun: unary(({ runId }, engine) => engine.replay(engine.run(runId).id)),
+    getStatus: unary((_, engine) => coordinatorStatusOf(engine, version)),
   };
 }
 
@@ -100,14 +111,15 @@ const reasonOf = (reason: string): string =>
 /** The run's state now, then after changes, at most once in `watchIntervalMs`, at once when it ends. */
 async function watch(call: ServerWritableStream<WatchRunRequest, WatchRunResponse>, engine: Engine): Promise<void> {
   const run = engine.run(call.request.runId);
-  const gone = goneSignal(call);
+  const gone = goneSignal(call, engine);
   while (!gone.aborted) {
     // Failures are told once, with the end.
     const failuresMax = run.ended ? limits.failuresPerRunMax : 0;
-    await write(call, { run: statusOf(run, engine.counts(run), failuresMax) }, gone);
+    await write(call, { run: statusOf(run, engine.counts(run), failuresMax), durable: engine.durable }, gone);
     if (run.ended) return;
     await nextChange(run, gone, limits.watchIntervalMs);
   }
+  sayIfOver(engine);
 }
 
 async function streamResults(
@@ -115,24 +127,32 @@ async function streamResults(
   engine: Engine,
 ): Promise<void> {
   const run = engine.run(call.request.runId);
-  const gone = goneSignal(call);
+  const results = await engine.resultsOf(run.id);
+  const gone = goneSignal(call, engine);
   let place = 0;
   let writtenAt = Number.NEGATIVE_INFINITY;
   while (!gone.aborted) {
-    const { parts, next } = readParts(run.results, place);
+    const { parts, next } = readParts(results, place);
     if (parts.length > 0) {
       place = next;
       await write(call, { parts }, gone);
       writtenAt = performance.now();
       continue;
     }
-    if (run.results.dropped) {
+    if (results.dropped) {
       throw new RegattaError('RESULTS_DROPPED', `the results of ${run.id} were dropped to make room for newer runs`);
     }
     if (run.ended) return;
     // A message for each small chunk would cost more than the chunk.
     await nextChange(run, gone, Math.max(0, writtenAt + limits.resultsIntervalMs - performance.now()));
   }
+  sayIfOver(engine);
+}
+
+/** What it has to tell is another's to tell now. @throws RegattaError NOT_LEADING */
+function sayIfOver(engine: Engine): void {
+  if (engine.over.aborted)
+    throw new RegattaError('NOT_LEADING', 'this coordinator leads no more; ask the one that does');
 }
 
 /** What there is from a place on, up to about a frame. */
@@ -149,11 +169,11 @@ function readParts(store: ResultStore, place: number): { parts: ResultPart[]; ne
   return { parts, next };
 }
 
-/** Fires when the caller is no longer there. */
-function goneSignal(call: ServerWritableStream<unknown, unknown>): AbortSignal {
+/** Fires when the caller is no longer there, or this coordinator leads no more. */
+function goneSignal(call: ServerWritableStream<unknown, unknown>, { over }: Engine): AbortSignal {
   const gone = new AbortController();
   call.once('cancelled', () => gone.abort());
-  return gone.signal;
+  return AbortSignal.any([gone.signal, over]);
 }
 
 /** Resolves after a change, but not before `leastMs` unless the run has ended or the caller is gone. */
@@ -202,6 +222,13 @@ const STATUS: Readonly<Record<string, status>> = {
   BAD_RUN: status.INVALID_ARGUMENT,
   TOO_MANY_RUNS: status.RESOURCE_EXHAUSTED,
   RESULTS_DROPPED: status.DATA_LOSS,
+  NO_NATS: status.FAILED_PRECONDITION,
+  NO_JOURNAL: status.FAILED_PRECONDITION,
+  NOT_RECORDED: status.NOT_FOUND,
+  NOT_LEADING: status.UNAVAILABLE,
+  FENCED: status.UNAVAILABLE,
+  JOURNAL_LOST: status.UNAVAILABLE,
+  JOURNAL_CLOSED: status.UNAVAILABLE,
 };
 
 function serviceError(thrown: unknown, log: Logger): Partial<ServiceError> & Error {

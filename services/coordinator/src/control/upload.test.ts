@@ -12,7 +12,7 @@ let uploads: Uploads;
 
 beforeEach(() => {
   engine = new Engine({ spillDirectory: '/nowhere', noProgressMs: 60_000, onBroken: () => {}, onStuck: () => {} });
-  uploads = new Uploads(engine);
+  uploads = new Uploads(() => engine);
 });
 afterEach(() => mock.restoreAll());
 

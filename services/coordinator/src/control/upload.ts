@@ -20,10 +20,11 @@ export interface UploadSource {
 }
 
 export class Uploads {
-  readonly #engine: Engine;
+  readonly #engine: () => Engine;
   #going = 0;
 
-  constructor(engine: Engine) {
+  /** @param engine the one that leads. @throws RegattaError NOT_LEADING */
+  constructor(engine: () => Engine) {
     this.#engine = engine;
   }
 
@@ -39,6 +40,7 @@ export class Uploads {
       source.giveUp();
     }, limits.uploadSilenceMs);
     let inputs: RunInputs | undefined;
+    const engine = this.#engine();
     let submitted = false;
     try {
       let request: RunRequest | undefined;
@@ -47,7 +49,7 @@ export class Uploads {
         if (request === undefined || inputs === undefined) {
           if (frame.kind !== 'run') throw bad('the first message must be the run');
           request = frame.request;
-          inputs = this.#engine.receiveInputs(request);
+          inputs = engine.receiveInputs(request);
         } else {
           if (frame.kind !== 'inputs') throw bad('after the run all messages must be inputs');
           inputs.add(frame.pack, request.tasks);
@@ -56,7 +58,7 @@ export class Uploads {
       if (silent) throw bad(`nothing came for ${limits.uploadSilenceMs} ms`);
       if (source.gone()) throw bad('the client went away before the last of its inputs');
       if (request === undefined || inputs === undefined) throw bad('it ended before it began');
-      const runId = this.#engine.submit(request, inputs);
+      const runId = await engine.submitSafely(request, inputs);
       submitted = true;
       return runId;
     } finally {

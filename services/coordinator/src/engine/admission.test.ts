@@ -17,6 +17,8 @@ const good: RunRequest = {
   retries: 0,
   taskTimeoutMs: 0,
   deadlineMs: 0,
+  maxInFlightPerTarget: 0,
+  maxRatePerTarget: 0,
   transport: 'grpc',
 };
 const shape = (processes: number, threads: number, concurrency: number) => ({
@@ -79,6 +81,10 @@ describe('a run that makes no sense', () => {
       { paramsJson: `{"a":"${'x'.repeat(65_536)}"}` },
       /^its inputs are longer than 65536 characters$/,
     ],
+    ['less than none in flight on a target', { maxInFlightPerTarget: -1 }, /^max in flight per target is -1;/],
+    ['part of a task on a target', { maxInFlightPerTarget: 1.5 }, /^max in flight per target is 1\.5;/],
+    ['too low a rate', { maxRatePerTarget: 1e-9 }, /^max rate per target is 1e-9; give a number from 0\.001 to 1000000/],
+    ['a rate that is no number', { maxRatePerTarget: Number.NaN }, /^max rate per target is NaN;/],
     ['a timeout below zero', { taskTimeoutMs: -1 }, /^timeout is -1 ms; give a time up to 24 days, or none$/],
     ['a transport that is none', { transport: 'mail' as never }, /^transport "mail" is unknown; use grpc or nats$/],
     ['too long a deadline', { deadlineMs: 2 ** 31 }, /^deadline is 2147483648 ms;/],

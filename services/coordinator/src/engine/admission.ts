@@ -1,6 +1,7 @@
 /** What a run may ask for. Checked before anything is made for it; a client's own checks are a courtesy. */
 import { RegattaError } from '@regatta/kernel';
 import { policyNames, limits as schedulerLimits } from '@regatta/scheduler';
+import { limits as politenessLimits } from '../politeness/limits.ts';
 import { limits } from './limits.ts';
 import type { RunRequest } from './run-record.ts';
 
@@ -24,6 +25,15 @@ export function admit(request: RunRequest): void {
   names(request);
   duration('timeout', taskTimeoutMs);
   duration('deadline', deadlineMs);
+  politeness(request);
+}
+
+/** Zeros ask for nothing. */
+function politeness({ maxInFlightPerTarget, maxRatePerTarget }: RunRequest): void {
+  const { inFlightSettableMax, ratePerSecondSettableMin: least, ratePerSecondSettableMax: most } = politenessLimits;
+  whole('max in flight per target', maxInFlightPerTarget, 0, inFlightSettableMax);
+  if (maxRatePerTarget === 0 || (maxRatePerTarget >= least && maxRatePerTarget <= most)) return;
+  throw bad(`max rate per target is ${maxRatePerTarget}; give a number from ${least} to ${most} a second, or none`);
 }
 
 /** They are kept with the run and shown in every list of runs. */

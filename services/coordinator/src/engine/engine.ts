@@ -16,6 +16,7 @@ import {
   limits as schedulerLimits,
 } from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
+import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
 import { type Outcome, saidOf, withoutTold } from './bookkeeping.ts';
 import { Books } from './books.ts';
@@ -34,8 +35,9 @@ import { History } from './history.ts';
 import { limits } from './limits.ts';
 import { Orders } from './orders.ts';
 import { QueueFeeder, type QueuePort } from './queue-feeder.ts';
-import { type Entry, type Recorder, unrecorded } from './record.ts';
+import { type Entry, type Recorder, type Replay, unrecorded } from './record.ts';
 import { ResultStore } from './result-store.ts';
+import { type Counters, type Insides, type Leftovers, reconcile } from './revival.ts';
 import { RunInputs } from './run-inputs.ts';
 import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
 import { StepClock } from './step-clock.ts';
@@ -47,7 +49,7 @@ interface Occasion {
   /** The report that it is about. */
   readonly outcome?: Outcome;
   readonly nodeId?: string;
-  readonly request?: RunRequest;
+  readonly submission?: NonNullable<Entry['submission']>;
   readonly introduction?: Introduction;
   /** Called when the step is safe. */
   readonly onSafe?: () => void;
@@ -78,23 +80,26 @@ export interface EngineOptions {
 export class Engine {
   readonly noProgressMs: number;
   readonly stepClock = new StepClock();
+  /** Towards what the tasks of all runs talk to. */
+  readonly politeness = new Politeness((runId) => this.#politeRequestOf(runId));
   readonly shelf: Shelf;
-  readonly #scheduler = new Scheduler();
-  readonly #clock = new Clock();
-  readonly #recorder: Recorder = unrecorded;
-  readonly #history: History;
   readonly #fleet = new Fleet();
+  readonly #clock = new Clock();
+  readonly #history: History;
+  readonly #insides: Insides;
+  // Never the number of an earlier life of this coordinator: a node may still hold work of that life.
+  readonly #counters: Counters = { nextIncarnation: Date.now(), runSerial: 0, wakeAt: Number.POSITIVE_INFINITY };
+  #recorder: Recorder = unrecorded;
   readonly #feeder: QueueFeeder;
   readonly #orders: Orders;
   readonly #books: Books;
   readonly #inbox: [Event, Occasion][] = [];
   /** Of attempts in a queue, news that came before other news that it follows on. */
   readonly #early = new Map<number, QueuedNews[]>();
+  readonly #watching: NodeJS.Timeout;
+  readonly #over = new AbortController();
   #stepping = false;
   #wake: NodeJS.Timeout | undefined;
-  // Never the number of an earlier life of this coordinator: a node may still hold work of that life.
-  #nextIncarnation = Date.now();
-  #runSerial = 0;
   #queueServers: readonly string[] = [];
   readonly #onBroken: (thrown: unknown) => void;
   readonly #onUnkept: (runId: string, reason: string) => void;
@@ -106,7 +111,7 @@ export class Engine {
     this.#watchdog = new Watchdog(noProgressMs);
     this.#onBroken = onBroken;
     this.shelf = new Shelf(spillDirectory, limits.keptMemoryBytesMax);
-    const history = new History(this.shelf);
+    const history = new History(this.shelf, (runId, what) => this.#recorder.forgotten(runId, what));
     const fleet = this.#fleet;
     this.#history = history;
     this.#feeder = new QueueFeeder({
@@ -122,7 +127,9 @@ export class Engine {
       fleet,
       onTooMuch: (runId, reason) => this.#stopUnkept(runId, reason),
       onEnded: ({ runId }) => {
-        if (this.#history.get(runId).request.transport === 'nats') this.#feeder.close(runId);
+        const run = this.#history.get(runId);
+        this.#recorder.ended(run);
+        if (run.request.transport === 'nats') this.#feeder.close(runId);
       },
     });
     this.#orders = new Orders({
@@ -138,8 +145,11 @@ export class Engine {
         })),
       wakeAt: (at) => this.#wakeAt(at),
     });
+    const { shelf } = this;
+    const [clock, counters, books] = [this.#clock, this.#counters, this.#books];
+    this.#insides = { scheduler: new Scheduler(), clock, history, fleet, books, shelf, counters };
     // unref'd: a coordinator that has been told to end does not wait for it.
-    setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();
+    this.#watching = setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();
   }
 
   /** From now on runs may go through queues. Nodes find them at these servers. */
@@ -153,9 +163,73 @@ export class Engine {
     return this.#queueServers;
   }
 
-  /** Resolves when nothing that was told so far can be lost. */
+  get #scheduler(): Scheduler {
+    return this.#insides.scheduler;
+  }
+
+  /** To be filled from what an earlier engine left behind, before it begins. */
+  get insides(): Insides {
+    return this.#insides;
+  }
+
+  /**
+   * From now on all is recorded. What an earlier life left behind goes on: its nodes are awaited for a lease's time, its
+   * queues are filled again.
+   */
+  begin(recorder: Recorder): void {
+    this.#recorder = recorder;
+    this.#post({ kind: 'recovered' });
+    if (this.#counters.wakeAt < Number.POSITIVE_INFINITY) this.#wakeAt(this.#counters.wakeAt);
+    for (const run of this.#scheduler.runs.values()) {
+      for (const effect of publishedOf(run)) this.#orders.give(effect);
+    }
+    for (const { introduction, incarnation, awaited } of this.#fleet.list()) {
+      if (awaited) setTimeout(() => this.#stopAwaiting(introduction.nodeId, incarnation), limits.leaseMs).unref();
+    }
+  }
+
+  /** Takes no more events and gives no more orders: its place is another's. */
+  end(reason: string): void {
+    clearInterval(this.#watching);
+    clearTimeout(this.#wake);
+    this.#over.abort();
+    for (const { port, state } of this.#fleet.list()) if (state !== 'lost') port.hangUp(reason);
+  }
+
+  /** Fires when its place is another's. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Whether what nodes report outlives this process, and so has to be kept by them until it is acknowledged. */
+  get durable(): boolean {
+    return this.#recorder.durable;
+  }
+
+  /** Why what goes through NATS waits. */
+  get complaint(): string | undefined {
+    return this.#recorder.complaint ?? this.#feeder.port?.complaint;
+  }
+
+  /** Lives the run's events again. @throws RegattaError NO_JOURNAL, NOT_RECORDED */
+  replay(runId: string): Promise<Replay> {
+    return this.#recorder.replay(runId);
+  }
+
+  /** Resolves when nothing that was told so far can be lost. @throws RegattaError where it is lost */
   settled(): Promise<void> {
     return this.#recorder.settled();
+  }
+
+  /** The results of a run, fetched from where an earlier life left them. @throws RegattaError NO_SUCH_RUN */
+  async resultsOf(runId: string): Promise<ResultStore> {
+    const run = this.run(runId);
+    if (run.resultsElsewhere) {
+      run.fetching ??= this.#recorder.fetchResults(runId, run.results);
+      await run.fetching;
+      run.resultsElsewhere = false;
+    }
+    return run.results;
   }
 
   /** A place for the inputs of a run that is about to be submitted. @throws RegattaError BAD_RUN */
@@ -164,22 +238,26 @@ export class Engine {
     return new RunInputs(this.shelf);
   }
 
+  /** As `submit`; resolves when the run cannot be lost any more. */
+  async submitSafely(asked: RunRequest, inputs?: RunInputs): Promise<string> {
+    this.#check(asked, inputs);
+    const id = this.#newRunId();
+    if (inputs !== undefined) await this.#recorder.keepInputs(id, inputs);
+    this.submit(asked, inputs, id);
+    await this.settled();
+    return id;
+  }
+
   /** @returns the run's id. @throws RegattaError BAD_RUN, BAD_INPUTS, TOO_MANY_RUNS, NO_NATS */
-  submit(asked: RunRequest, inputs?: RunInputs): string {
-    admit(asked);
+  submit(asked: RunRequest, inputs?: RunInputs, id = this.#newRunId()): string {
+    this.#check(asked, inputs);
     const request = { ...asked, transport: this.#transportOf(asked) };
-    if (inputs !== undefined && inputs.tasks !== request.tasks) {
-      throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
-    }
-    if (this.#scheduler.runs.size >= schedulerLimits.runsActiveMax) {
-      const message = `${schedulerLimits.runsActiveMax} runs are waiting or running already; let some end first`;
-      throw new RegattaError('TOO_MANY_RUNS', message);
-    }
-    const id = `run-${Date.now().toString(36)}-${(this.#runSerial++).toString(36)}`;
     // A run whose results cannot be kept is of no use to anybody.
     const onFailed = ({ message }: Error): void => this.#stopUnkept(id, `its results cannot be stored: ${message}`);
     const results = new ResultStore(this.shelf, onFailed);
-    this.#history.add(new RunRecord(id, request, this.#clock.now(), results, inputs));
+    const run = new RunRecord(id, request, this.#clock.now(), results, inputs !== undefined);
+    run.inputs = inputs;
+    this.#history.add(run);
     const { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs } = request;
     const plan = {
       runId: id,
@@ -194,8 +272,24 @@ export class Engine {
       inputCuts: inputs?.cuts ?? [],
       queued: request.transport === 'nats',
     };
-    this.#post({ kind: 'runSubmitted', plan }, { request });
+    this.#post({ kind: 'runSubmitted', plan }, { submission: { request, hasInputs: inputs !== undefined } });
     return id;
+  }
+
+  #newRunId(): string {
+    return `run-${Date.now().toString(36)}-${(this.#counters.runSerial++).toString(36)}`;
+  }
+
+  #check(request: RunRequest, inputs: RunInputs | undefined): void {
+    admit(request);
+    this.#transportOf(request);
+    if (inputs !== undefined && inputs.tasks !== request.tasks) {
+      throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
+    }
+    if (this.#scheduler.runs.size >= schedulerLimits.runsActiveMax) {
+      const message = `${schedulerLimits.runsActiveMax} runs are waiting or running already; let some end first`;
+      throw new RegattaError('TOO_MANY_RUNS', message);
+    }
   }
 
   /** I/O goes through queues where there are any. */
@@ -243,8 +337,15 @@ export class Engine {
   /** @throws RegattaError NO_SUCH_RUN */
   explain(runId: string): RunReason[] {
     const { ended, request } = this.run(runId);
-    const complaint = request.transport === 'nats' && !ended ? this.#feeder.port?.complaint : undefined;
-    return explainWaiting(this.#scheduler, this.#fleet, runId, this.#clock.now(), complaint);
+    const journal = this.#recorder.complaint;
+    const complaint = ended ? undefined : request.transport === 'nats' ? this.complaint : journal;
+    const polite = ended ? [] : this.politeness.explain(runId);
+    return explainWaiting(this.#scheduler, this.#fleet, runId, this.#clock.now(), complaint, polite);
+  }
+
+  #politeRequestOf(runId: string): RunRequest | undefined {
+    const run = this.#history.find(runId);
+    return run === undefined || run.ended ? undefined : run.request;
   }
 
   nodes(): NodeRecord[] {
@@ -268,7 +369,7 @@ export class Engine {
 
   /** Takes a node in, as a new incarnation; one of the same name that was here before is lost. */
   join(introduction: Introduction, port: NodePort): number {
-    const incarnation = this.#nextIncarnation++;
+    const incarnation = this.#counters.nextIncarnation++;
     const { nodeId, machine, workloads } = introduction;
     const before = this.#fleet.find(nodeId);
     before?.port.hangUp('the same node has connected anew');
@@ -283,11 +384,36 @@ export class Engine {
     return incarnation;
   }
 
+  /**
+   * Takes a node back that an earlier life of this coordinator had, with what it still has of its work.
+   * @returns whether it goes on; otherwise it has to drop that and join
+   */
+  readmit(introduction: Introduction, left: Leftovers, port: NodePort): boolean {
+    const { nodeId, instance } = introduction;
+    const node = this.#fleet.at(nodeId, left.incarnation);
+    if (node === undefined || !node.awaited || node.introduction.instance !== instance) return false;
+    Object.assign(node, { port, introduction, awaited: false, lastSeenMs: Date.now() });
+    const { missing, cancel, open, pull, close } = reconcile(this.#insides, introduction, left);
+    for (const { runId, shape } of open) this.#orders.open(port, runId, shape);
+    for (const attemptId of cancel) port.cancel(attemptId);
+    for (const runId of close) port.close(runId);
+    const { incarnation } = node;
+    for (const { runId, shape } of pull) this.#orders.give({ kind: 'pull', nodeId, incarnation, runId, shape });
+    if (node.state === 'draining') port.drain(false);
+    for (const { attemptId, reported } of missing) {
+      const event = { kind: 'attemptReported', nodeId, incarnation, attemptId } as const;
+      this.#post({ ...event, ...nothingDone(reported), end: { kind: 'stopped' } });
+    }
+    return true;
+  }
+
+  #stopAwaiting(nodeId: string, incarnation: number): void {
+    if (this.#fleet.at(nodeId, incarnation)?.awaited !== true) return;
+    this.lost(nodeId, incarnation, `it did not come back within ${limits.leaseMs} ms of the coordinator's return`);
+  }
+
   lost(nodeId: string, incarnation: number, reason: string): void {
-    const node = this.#fleet.at(nodeId, incarnation);
-    if (node === undefined || node.state === 'lost') return;
-    node.state = 'lost';
-    node.sentAt.clear();
+    if (this.#fleet.lost(nodeId, incarnation) === undefined) return;
     this.#post({ kind: 'nodeLost', nodeId, incarnation, reason });
   }
 
@@ -303,8 +429,7 @@ export class Engine {
   /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
   drain(nodeId: string, handBack: boolean): NodeRecord {
     const node = this.#fleet.connected(nodeId);
-    node.drains = true;
-    if (node.state === 'alive') node.state = 'draining';
+    this.#fleet.drains(nodeId, node.incarnation, true);
     this.#post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
     return node;
   }
@@ -312,9 +437,7 @@ export class Engine {
   /** It gets work again. @throws RegattaError NO_SUCH_NODE */
   resume(nodeId: string): NodeRecord {
     const node = this.#fleet.connected(nodeId);
-    node.drains = false;
-    node.emptied = false;
-    node.state = 'alive';
+    this.#fleet.drains(nodeId, node.incarnation, false);
     this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
   }
@@ -363,6 +486,7 @@ export class Engine {
   }
 
   #post(event: Event, occasion: Occasion = {}): void {
+    if (this.#over.signal.aborted) return;
     this.#inbox.push([event, occasion]);
     if (this.#stepping) return;
     this.#stepping = true;
@@ -378,17 +502,19 @@ export class Engine {
   }
 
   #step(event: Event, occasion: Occasion): void {
-    const { outcome, nodeId, request, introduction, onSafe } = occasion;
+    const { outcome, nodeId, submission, introduction, onSafe } = occasion;
     const at = this.#clock.now();
     const startedAt = performance.now();
     const effects = this.#scheduler.step(event, at);
     this.stepClock.add(performance.now() - startedAt);
     const said = outcome === undefined ? undefined : this.#saidOf(outcome, nodeId!, effects);
     const results = outcome === undefined ? [] : committedOf(outcome, effects);
-    const facts = { ...(said && { said }), ...(request && { request }), ...(introduction && { introduction }) };
+    const facts = { ...(said && { said }), ...(submission && { submission }), ...(introduction && { introduction }) };
     const entry: Entry = { at, event, effects, results, ...facts };
     this.#recorder.record(entry, () => {
       this.#books.write(entry);
+      // Not before: a queue that was cleared for a stop that nobody knows of would never be filled again.
+      for (const effect of effects) if (effect.kind === 'withdraw') this.#feeder.withdraw(effect.runId);
       onSafe?.();
     });
     for (const effect of effects) this.#heed(effect);
@@ -411,9 +537,8 @@ export class Engine {
         this.#history.get(effect.runId).lastCounts = effect.counts;
         return;
       case 'nodeDrained': {
-        const node = this.#fleet.at(effect.nodeId, effect.incarnation);
+        const node = this.#fleet.emptied(effect.nodeId, effect.incarnation);
         if (node === undefined) return;
-        node.emptied = true;
         // What it has taken from queues only it knows: its next heartbeats tell.
         const pulls = [...this.#scheduler.nodes.get(effect.nodeId)!.runs].some((run) => run.queue !== undefined);
         if (!pulls) this.#drained(node);
@@ -421,6 +546,15 @@ export class Engine {
       }
       default:
         return;
+    }
+  }
+
+  /** What was in the queues of these runs is gone: it is queued again, as new attempts. */
+  requeue(runIds: readonly string[]): void {
+    for (const runId of runIds) {
+      for (const attemptId of [...(this.#scheduler.runs.get(runId)?.queue?.holder.attempts.keys() ?? [])]) {
+        this.#letGo(runId, attemptId);
+      }
     }
   }
 
@@ -461,6 +595,21 @@ export class Engine {
     for (const stuck of this.#watchdog.look(runs, performance.now(), (runId) => this.explain(runId))) onStuck(stuck);
   }
 }
+
+/** What is in the queue of a run, or with those who have taken it from there. */
+const publishedOf = ({
+  id: runId,
+  queue,
+}: Pick<Scheduler['runs'] extends Map<string, infer R> ? R : never, 'id' | 'queue'>): Effect[] =>
+  [...(queue?.holder.attempts.values() ?? [])].map(({ id: attemptId, from, to, attempt, alone }) => ({
+    kind: 'publish',
+    runId,
+    attemptId,
+    from,
+    to,
+    attempt,
+    alone,
+  }));
 
 const nothingDone = (from: number) => ({ from, to: from, failed: [], busyMs: 0, bytes: 0 });
 

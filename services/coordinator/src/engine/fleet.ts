@@ -50,6 +50,8 @@ export interface RunOrder {
   readonly paramsJson: string;
   readonly shape: Shape;
   readonly taskTimeoutMs: number;
+  /** Its tasks talk to their targets by permit only. */
+  readonly polite: boolean;
 }
 
 export interface Assignment {
@@ -96,7 +98,9 @@ export type NodeState = 'alive' | 'draining' | 'drained' | 'lost';
 export interface NodeRecord {
   readonly introduction: Introduction;
   readonly incarnation: number;
-  readonly port: NodePort;
+  port: NodePort;
+  /** It was connected to an earlier coordinator, and may come back. */
+  awaited: boolean;
   state: NodeState;
   /** It holds nothing that was assigned to it, and is to get nothing more. */
   emptied: boolean;
@@ -107,6 +111,25 @@ export interface NodeRecord {
   /** When each attempt in flight was sent. */
   readonly sentAt: Map<number, number>;
 }
+
+export type FleetDump = readonly {
+  readonly introduction: Introduction;
+  readonly incarnation: number;
+  readonly own: Pick<NodeRecord, 'state' | 'drains' | 'emptied'>;
+}[];
+
+const nothing = (): void => {};
+const NOWHERE: NodePort = {
+  open: nothing,
+  assign: nothing,
+  pull: nothing,
+  stopPull: nothing,
+  ended: nothing,
+  cancel: nothing,
+  close: nothing,
+  drain: nothing,
+  hangUp: nothing,
+};
 
 /** All of them, by their names: the newest incarnation of each, and for a while those that were lost. */
 export class Fleet {
@@ -141,10 +164,62 @@ export class Fleet {
     throw new RegattaError('NO_SUCH_NODE', `no node ${shown(nodeId)} is connected; there are: ${known}`);
   }
 
+  dump(): FleetDump {
+    const nodes = this.#connected();
+    return nodes.map(({ introduction, incarnation, state, drains, emptied }) => ({
+      introduction,
+      incarnation,
+      own: { state, drains, emptied },
+    }));
+  }
+
+  load(dump: FleetDump): void {
+    for (const { introduction, incarnation, own } of dump) {
+      this.await(introduction, incarnation);
+      Object.assign(this.#records.get(introduction.nodeId)!, own);
+    }
+  }
+
+  /** A node that an earlier coordinator had: orders to it go nowhere until it is back. */
+  await(introduction: Introduction, incarnation: number): void {
+    this.add(introduction, incarnation, NOWHERE);
+    this.#records.get(introduction.nodeId)!.awaited = true;
+  }
+
+  lost(nodeId: string, incarnation: number): NodeRecord | undefined {
+    const node = this.at(nodeId, incarnation);
+    if (node === undefined || node.state === 'lost') return undefined;
+    node.state = 'lost';
+    node.awaited = false;
+    node.sentAt.clear();
+    return node;
+  }
+
+  /** It was asked to drain, or not to any more. */
+  drains(nodeId: string, incarnation: number, drains: boolean): void {
+    const node = this.at(nodeId, incarnation);
+    if (node === undefined) return;
+    node.drains = drains;
+    if (drains) {
+      if (node.state === 'alive') node.state = 'draining';
+    } else {
+      node.emptied = false;
+      node.state = 'alive';
+    }
+  }
+
+  /** It holds nothing that was assigned to it. */
+  emptied(nodeId: string, incarnation: number): NodeRecord | undefined {
+    const node = this.at(nodeId, incarnation);
+    if (node !== undefined) node.emptied = true;
+    return node;
+  }
+
   add(introduction: Introduction, incarnation: number, port: NodePort): void {
     const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 };
     const life = {
       state: 'alive' as const,
+      awaited: false,
       drains: false,
       emptied: false,
       pulse,

@@ -27,7 +27,7 @@ const refuse = (error: Error): never => assert.fail(error);
 
 /** A run with results, which goes on. */
 function begin(id: string, tasks = 10): RunRecord {
-  const run = new RunRecord(id, requestFor(), 0, new ResultStore(shelf, refuse));
+  const run = new RunRecord(id, requestFor(), 0, new ResultStore(shelf, refuse), false);
   run.results.add({ from: 0, to: tasks, results: packOf(0, tasks) });
   history.add(run);
   return run;

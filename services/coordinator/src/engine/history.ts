@@ -12,8 +12,12 @@ export class History {
   readonly #ended = new Set<RunRecord>();
   #causeCharacters = 0;
 
-  constructor(shelf: Shelf) {
+  readonly #onForgotten: (runId: string, what: 'run' | 'results') => void;
+
+  /** @param onForgotten told of each run that is remembered no longer, or whose results are dropped */
+  constructor(shelf: Shelf, onForgotten: (runId: string, what: 'run' | 'results') => void = () => {}) {
     this.#shelf = shelf;
+    this.#onForgotten = onForgotten;
   }
 
   get size(): number {
@@ -35,6 +39,28 @@ export class History {
     return run;
   }
 
+  /** To be called where runs were added in another order than they came and went. */
+  sort(): void {
+    const runs = [...this.#runs.values()].sort((a, b) => a.submittedAt - b.submittedAt);
+    this.#runs.clear();
+    for (const run of runs) this.#runs.set(run.id, run);
+    const ended = [...this.#ended].sort((a, b) => a.endedAt - b.endedAt);
+    this.#ended.clear();
+    for (const run of ended) this.#ended.add(run);
+  }
+
+  /** Drops the results of the oldest runs that have some, to make room elsewhere. */
+  dropOldestResults(runs: number): void {
+    let left = runs;
+    for (const run of this.#ended) {
+      if (left <= 0) return;
+      if (run.results.dropped) continue;
+      left--;
+      run.results.drop();
+      this.#onForgotten(run.id, 'results');
+    }
+  }
+
   /** Newest first. */
   list(): RunRecord[] {
     return [...this.#runs.values()].reverse();
@@ -50,6 +76,7 @@ export class History {
       this.#runs.delete(oldest.id);
       this.#causeCharacters -= oldest.causeCharacters;
       oldest.results.drop();
+      this.#onForgotten(oldest.id, 'run');
     }
     this.makeRoom();
   }
@@ -72,6 +99,7 @@ export class History {
       if (run.results.bytesOnDisk === 0) continue;
       excess -= run.results.bytesOnDisk;
       run.results.drop();
+      this.#onForgotten(run.id, 'results');
     }
   }
 

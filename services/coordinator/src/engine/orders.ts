@@ -3,8 +3,9 @@
  * the step is written down anywhere: an order that outlives its coordinator is fenced by the scheduler.
  */
 import type { Effect } from '@regatta/scheduler';
+import { isPolite } from '../politeness/politeness.ts';
 import type { Clock } from './clock.ts';
-import type { Fleet, RunOrder } from './fleet.ts';
+import type { Fleet, NodePort, RunOrder } from './fleet.ts';
 import type { History } from './history.ts';
 import type { QueueFeeder } from './queue-feeder.ts';
 
@@ -63,6 +64,10 @@ export class Orders {
     }
   }
 
+  open(port: NodePort, runId: string, shape: RunOrder['shape']): void {
+    port.open(this.#orderOf(runId, shape));
+  }
+
   /** How long ago the attempt was handed out; forgets it. */
   takeAwayMs(nodeId: string, attemptId: number): number | undefined {
     const sentAt = this.#options.fleet.find(nodeId)?.sentAt ?? this.#publishedAt;
@@ -77,10 +82,10 @@ export class Orders {
     const port = fleet.port(nodeId, incarnation);
     // The node has gone while this step was under way; its loss is in the inbox.
     if (port === undefined) return;
-    if (open !== undefined) port.open(this.#orderOf(runId, open));
+    if (open !== undefined) this.open(port, runId, open);
     fleet.find(nodeId)!.sentAt.set(attemptId, clock.now());
-    const { inputs } = history.get(runId);
-    const read = inputs === undefined ? undefined : () => inputs.slice(from, to);
+    const run = history.get(runId);
+    const read = run.hasInputs ? () => run.inputs!.slice(from, to) : undefined;
     port.assign({ attemptId, runId, from, to, attempt, alone, inputs: read });
   }
 
@@ -94,14 +99,14 @@ export class Orders {
   }
 
   #orderOf(runId: string, shape: RunOrder['shape']): RunOrder {
-    const { workload, paramsJson, taskTimeoutMs } = this.#options.history.get(runId).request;
-    return { runId, workload, paramsJson, shape, taskTimeoutMs };
+    const { request } = this.#options.history.get(runId);
+    const { workload, paramsJson, taskTimeoutMs } = request;
+    return { runId, workload, paramsJson, shape, taskTimeoutMs, polite: isPolite(request) };
   }
 
-  /** Whoever has taken one of them stops; nobody knows who that is. */
+  /** Whoever has taken one of them stops; nobody knows who that is. The queue is cleared once the step is safe. */
   #withdraw({ runId, attemptIds }: Of<'withdraw'>): void {
-    const { fleet, feeder, pullersOf } = this.#options;
-    feeder.withdraw(runId);
+    const { fleet, pullersOf } = this.#options;
     for (const { nodeId, incarnation } of pullersOf(runId)) {
       const port = fleet.port(nodeId, incarnation);
       for (const attemptId of attemptIds) port?.cancel(attemptId);

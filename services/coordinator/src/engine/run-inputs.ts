@@ -74,6 +74,11 @@ export class RunInputs {
     return slicePack(this.#read.pack, from - part.from, to - part.from);
   }
 
+  /** The packs that they came in. */
+  *parts(): Generator<Uint8Array> {
+    for (const { position, bytes } of this.#parts) yield this.#log.read(position, bytes);
+  }
+
   drop(): void {
     this.#dropped = true;
     this.#read = undefined;

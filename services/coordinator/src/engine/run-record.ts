@@ -19,6 +19,9 @@ export interface RunRequest {
   readonly retries: number;
   readonly taskTimeoutMs: number;
   readonly deadlineMs: number;
+  /** Tasks, of whatever run, that talk to one target at a time, and begin to in a second; 0 for any number. */
+  readonly maxInFlightPerTarget: number;
+  readonly maxRatePerTarget: number;
 }
 
 export interface TaskFailure {
@@ -98,12 +101,23 @@ export class Accounting {
   }
 }
 
+/** A run's books as plain data: maps and sets in it are the structured clone's. */
+export interface RunDump extends Pick<RunRecord, 'id' | 'request' | 'submittedAt' | 'hasInputs' | 'failures' | 'late'> {
+  readonly accounting: Accounting;
+  readonly own: Pick<RunRecord, 'state' | 'reason' | 'finalCounts' | 'startedAt' | 'endedAt'>;
+}
+
 export class RunRecord {
   readonly id: string;
   readonly request: RunRequest;
   readonly submittedAt: number;
   readonly results: ResultStore;
-  readonly inputs: RunInputs | undefined;
+  /** Its results are not here but where an earlier coordinator left them. */
+  resultsElsewhere = false;
+  /** They come from there just now. */
+  fetching: Promise<void> | undefined;
+  inputs: RunInputs | undefined;
+  readonly hasInputs: boolean;
   readonly failures: TaskFailure[] = [];
   readonly late: LateFailure[] = [];
   readonly accounting = new Accounting();
@@ -118,12 +132,30 @@ export class RunRecord {
   #causeCharacters = 0;
   readonly #listeners = new Set<() => void>();
 
-  constructor(id: string, request: RunRequest, now: number, results: ResultStore, inputs?: RunInputs) {
+  /** @param hasInputs whether its tasks have inputs, which may come later */
+  constructor(id: string, request: RunRequest, now: number, results: ResultStore, hasInputs: boolean) {
     this.results = results;
-    this.inputs = inputs;
+    this.hasInputs = hasInputs;
     this.id = id;
     this.request = request;
     this.submittedAt = now;
+  }
+
+  /** All but its results and inputs. */
+  dump(): RunDump {
+    const { id, request, submittedAt, hasInputs, failures, late, accounting } = this;
+    const { state, reason, finalCounts, startedAt, endedAt } = this;
+    const own = { state, reason, finalCounts, startedAt, endedAt };
+    return { id, request, submittedAt, hasInputs, failures: [...failures], late: [...late], accounting, own };
+  }
+
+  static load(dump: RunDump, results: ResultStore): RunRecord {
+    const run = new RunRecord(dump.id, dump.request, dump.submittedAt, results, dump.hasInputs);
+    Object.assign(run, dump.own, { lastCounts: dump.own.finalCounts });
+    Object.assign(run.accounting, dump.accounting);
+    for (const failure of dump.failures) run.noteFailure(failure);
+    run.late.push(...dump.late);
+    return run;
   }
 
   get ended(): boolean {

@@ -3,18 +3,23 @@ import { explain, type Reason, type Scheduler } from '@regatta/scheduler';
 import type { Fleet } from './fleet.ts';
 import { limits } from './limits.ts';
 
-export type RunReason = Reason | { readonly code: 'NODE_SILENT' | 'NATS_AWAY'; readonly text: string };
+export type RunReason = Reason | { readonly code: 'NODE_SILENT' | 'NATS_AWAY' | 'POLITENESS'; readonly text: string };
 
-/** @param complaint of the queues, where they are what it may wait for */
+/**
+ * @param complaint of the queues, where they are what it may wait for
+ * @param polite what of its tasks waits for which target
+ */
 export function explainWaiting(
   scheduler: Scheduler,
   fleet: Fleet,
   runId: string,
   now: number,
   complaint: string | undefined,
+  polite: readonly string[] = [],
 ): RunReason[] {
   const away: RunReason[] = complaint === undefined ? [] : [{ code: 'NATS_AWAY', text: complaint }];
-  return [...away, ...silentNodes(scheduler, fleet, runId), ...explain(scheduler, runId, now)];
+  const permits = polite.map((text): RunReason => ({ code: 'POLITENESS', text }));
+  return [...away, ...silentNodes(scheduler, fleet, runId), ...permits, ...explain(scheduler, runId, now)];
 }
 
 /** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */

@@ -167,9 +167,14 @@ export class Executor {
     for (const host of new Set(going.map((held) => held.host))) host?.kill('order');
   }
 
-  /** Runs whose chunks are pulled. */
-  get pulledRuns(): string[] {
-    return [...this.#runs.values()].flatMap(({ order }) => (order.pulled ? [order.runId] : []));
+  /** Runs whose chunks are pulled, or else those whose chunks are pushed here. */
+  openRuns(pulled: boolean): string[] {
+    return [...this.#runs.values()].flatMap(({ order }) => (order.pulled === pulled ? [order.runId] : []));
+  }
+
+  /** Attempts that were pushed here and go on. */
+  get pushedAttempts(): number[] {
+    return [...this.#held.values()].flatMap(({ run, assignment }) => (run.order.pulled ? [] : [assignment.attemptId]));
   }
 
   /** Lets go of what no host has begun; with `all` of what is at work too. Each is answered as stopped. */

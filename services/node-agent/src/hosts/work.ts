@@ -49,7 +49,7 @@ export interface Timing {
 }
 
 export interface Loss {
-  readonly code: 'HOST_DIED' | 'MEMORY_EXCEEDED' | 'TASK_TIMED_OUT' | 'THREAD_DIED';
+  readonly code: 'HOST_DIED' | 'MEMORY_EXCEEDED' | 'TASK_TIMED_OUT' | 'THREAD_DIED' | 'DELIVERED_TOO_OFTEN';
   readonly message: string;
   readonly exit: number | undefined;
   readonly signal: string;

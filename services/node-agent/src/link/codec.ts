@@ -25,8 +25,15 @@ export interface Introduction {
   readonly version: string;
 }
 
-/** @param pulls runs that it pulls for, ordered by an earlier coordinator or on an earlier connection */
-export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction, pulls: string[]): Hello {
+/** What is left of an earlier connection. */
+export interface Leftovers {
+  /** Runs that it pulls for. */
+  readonly pulls: string[];
+  /** Work that was pushed here, where the coordinator may know of it still. */
+  readonly pushed: { readonly incarnation: number; readonly attempts: number[]; readonly runs: string[] } | undefined;
+}
+
+export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction, left: Leftovers): Hello {
   return {
     protocolMin: protocol.min,
     protocolMax: protocol.max,
@@ -38,7 +45,8 @@ export function helloOf({ nodeId, machine, workloads, version, limits }: Introdu
     pid: process.pid,
     instance,
     limits: [...limits],
-    pulls,
+    pulls: left.pulls,
+    resume: left.pushed,
   };
 }
 

@@ -34,7 +34,15 @@ class Coordinator {
     this.#stream = stream;
     stream.on('data', ({ frame }: ConnectRequest) => {
       if (frame?.$case === 'hello')
-        this.say({ protocol: 1, incarnation: 1, heartbeatMs: 60_000, leaseMs: 60_000, natsServers: [] });
+        this.say({
+          protocol: 1,
+          incarnation: 1,
+          heartbeatMs: 60_000,
+          leaseMs: 60_000,
+          natsServers: [],
+          durable: false,
+          resumed: false,
+        });
       if (frame?.$case === 'report') this.reports.push(frame.value);
       this.#heard.resolve();
       this.#heard = Promise.withResolvers();
@@ -48,6 +56,8 @@ class Coordinator {
     heartbeatMs: number;
     leaseMs: number;
     natsServers: string[];
+    durable: boolean;
+    resumed: boolean;
   }): void {
     this.#stream!.write({ frame: { $case: 'welcome', value: welcome } });
   }
@@ -62,7 +72,16 @@ class Coordinator {
 
   order(work: { handBack?: boolean; cancel?: number[] }): void {
     const drain = work.handBack === undefined ? undefined : { handBack: work.handBack };
-    const value = { open: [], assign: [], cancel: work.cancel ?? [], close: [], drain, pull: [], stopPull: [] };
+    const value = {
+      open: [],
+      assign: [],
+      cancel: work.cancel ?? [],
+      close: [],
+      drain,
+      pull: [],
+      stopPull: [],
+      acknowledged: 0,
+    };
     this.#stream!.write({ frame: { $case: 'work', value } });
   }
 
@@ -95,12 +114,13 @@ beforeEach(async () => {
     cancel: (attemptId: number) => void told.push(`cancel ${attemptId}`),
     handBack: (all: boolean) => void told.push(`hand back ${all}`),
     hold: (on: boolean) => void held.push(on),
-    pulledRuns: [],
+    openRuns: () => [],
+    pushedAttempts: [],
   } as unknown as Executor;
   const machine = { id: 'm', hostname: 'h', osCores: 1, quotaCores: 1, quotaLimited: false, memoryBytes: 1, cores: 1 };
   const welcomed = Promise.withResolvers<void>();
   link = new Link({
-    address: await coordinator.listen(),
+    addresses: [await coordinator.listen()],
     introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [] },
     executor,
     queues: { found: () => {}, pull: () => {}, stop: () => {}, handBack: () => {} },

@@ -24,7 +24,7 @@ import type { Outcome, RunOrder } from '../hosts/work.ts';
 import { limits } from '../limits.ts';
 import type { LateFailure } from '../worker/messages.ts';
 import { Backoff } from './backoff.ts';
-import { assignmentOf, helloOf, type Introduction, runOrderOf, wireOutcomeOf } from './codec.ts';
+import { assignmentOf, helloOf, type Introduction, type Leftovers, runOrderOf, wireOutcomeOf } from './codec.ts';
 
 /** About what a failure takes beside its texts. */
 const FAILURE_BYTES = 64;
@@ -56,7 +56,8 @@ export interface Queues {
 }
 
 export interface LinkOptions {
-  readonly address: string;
+  /** Of the coordinators of one cluster. The one that leads is found among them. */
+  readonly addresses: readonly string[];
   readonly introduction: Introduction;
   readonly executor: Executor;
   readonly queues: Queues;
@@ -72,13 +73,23 @@ export class Link {
   #stream: Stream | undefined;
   #outbox: Outcome[] = [];
   #outboxBytes = 0;
+  /** Sent, and not acknowledged; empty where the coordinator acknowledges nothing. */
+  #unacknowledged: Outcome[] = [];
+  #acknowledged = 0;
+  /** What the coordinator knows outlives it: what it gave us may be known to its successor. */
+  #durable = false;
+  /** When a coordinator was last there. */
+  #connectedAt = Number.NEGATIVE_INFINITY;
   #late: LateFailure[] = [];
   #full = false;
   #flushPlanned = false;
   #incarnation = 0;
+  #welcome = false;
   #flushedAt = Number.NEGATIVE_INFINITY;
-  /** What was last said of a failure to connect: said once, not at every try. */
-  #complaint = '';
+  /** What was said of failures to connect: each once, not at every try. */
+  readonly #complaints = new Set<string>();
+  /** Which of the addresses is next. */
+  #turn = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -91,16 +102,41 @@ export class Link {
   async run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       const { complaint, code } = await this.#connectOnce();
-      this.#options.executor.reset();
-      this.#outbox = [];
-      this.#weigh(-this.#outboxBytes);
-      this.#late = [];
+      if (!this.#durable || performance.now() - this.#connectedAt > limits.resumeMsMax) this.#forget();
       if (code === 'PROTOCOL_VERSION') throw new RegattaError(code, complaint);
       if (this.#closing.signal.aborted) return;
-      if (complaint !== this.#complaint) this.#options.log.warn(complaint);
-      this.#complaint = complaint;
-      await sleep(this.#backoff.nextMs(), undefined, { signal: this.#closing.signal }).catch(() => {});
+      if (!this.#complaints.has(complaint)) this.#options.log.warn(complaint);
+      this.#complaints.add(complaint);
+      await this.#beforeNextTry(code);
     }
+  }
+
+  /** The others at once; then all of them again after a while, which is short where one of them is about to lead. */
+  async #beforeNextTry(code: string): Promise<void> {
+    this.#turn = (this.#turn + 1) % this.#options.addresses.length;
+    if (this.#turn > 0) return;
+    const seeking = this.#durable || code === 'NOT_LEADING';
+    const waitMs = Math.min(this.#backoff.nextMs(), seeking ? limits.seekMsMax : limits.reconnectMsMax);
+    await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+  }
+
+  /** Drops the work of the coordinator that was here, and what there would be to say of it. */
+  #forget(): void {
+    this.#options.executor.reset();
+    this.#outbox = [];
+    this.#unacknowledged = [];
+    this.#late = [];
+    this.#durable = false;
+    this.#weigh(-this.#outboxBytes);
+  }
+
+  #leftovers(): Leftovers {
+    const { executor } = this.#options;
+    const pulls = executor.openRuns(true);
+    if (!this.#durable) return { pulls, pushed: undefined };
+    const untold = [...this.#unacknowledged, ...this.#outbox].map(({ attemptId }) => attemptId);
+    const attempts = [...new Set([...executor.pushedAttempts, ...untold])];
+    return { pulls, pushed: { incarnation: this.#incarnation, attempts, runs: executor.openRuns(false) } };
   }
 
   close(): void {
@@ -148,20 +184,22 @@ export class Link {
 
   /** One connection, from hello to its end. Resolves with why it ended. */
   #connectOnce(): Promise<Ending> {
-    const { address, introduction, executor } = this.#options;
+    const { addresses, introduction } = this.#options;
+    const address = addresses[this.#turn]!;
     const client = dial(address);
     const stream = client.connect();
     const { promise, resolve } = Promise.withResolvers<Ending>();
     const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
     this.#stream = stream;
     this.#full = false;
+    this.#welcome = false;
     let refusal: Refusal | undefined;
     const unanswered = setTimeout(() => stream.cancel(), limits.welcomeMsMax);
     stream.on('data', ({ frame }: ConnectResponse) => {
       switch (frame?.$case) {
         case 'welcome':
           clearTimeout(unanswered);
-          this.#welcomed(frame.value);
+          this.#welcomed(frame.value, address);
           return pulse.start(frame.value.heartbeatMs, frame.value.leaseMs);
         case 'refusal':
           refusal = frame.value;
@@ -175,6 +213,7 @@ export class Link {
             return stream.cancel();
           }
         case 'heartbeatAckMs':
+          this.#connectedAt = performance.now();
           return pulse.acknowledged();
       }
     });
@@ -192,12 +231,13 @@ export class Link {
     };
     stream.on('error', ended);
     stream.on('end', () => ended());
-    stream.write({ frame: { $case: 'hello', value: helloOf(introduction, executor.pulledRuns) } });
+    stream.write({ frame: { $case: 'hello', value: helloOf(introduction, this.#leftovers()) } });
     return promise;
   }
 
-  #obey({ open, assign, cancel, close, drain, pull, stopPull }: Work): void {
+  #obey({ open, assign, cancel, close, drain, pull, stopPull, acknowledged }: Work): void {
     const { executor, queues } = this.#options;
+    if (acknowledged > this.#acknowledged) this.#acknowledge(acknowledged);
     for (const order of open) executor.open(runOrderOf(order, false));
     for (const assignment of assign) executor.assign(assignmentOf(assignment));
     for (const attemptId of cancel) executor.cancel(attemptId);
@@ -213,28 +253,45 @@ export class Link {
     }
   }
 
-  #welcomed({ incarnation, protocol, natsServers }: Welcome): void {
+  #acknowledge(count: number): void {
+    const kept = this.#unacknowledged.splice(0, count - this.#acknowledged);
+    this.#acknowledged = count;
+    this.#weigh(-kept.reduce((sum, outcome) => sum + sizeOf(outcome), 0));
+  }
+
+  #welcomed({ incarnation, protocol, natsServers, durable, resumed }: Welcome, address: string): void {
+    if (this.#durable && !resumed) this.#forget();
+    // It may have heard what it did not acknowledge: it will know.
+    this.#outbox.unshift(...this.#unacknowledged.splice(0));
+    this.#acknowledged = 0;
+    this.#durable = durable;
+    this.#welcome = true;
+    this.#connectedAt = performance.now();
     this.#incarnation = incarnation;
-    const { log, address, introduction, onWelcome, queues } = this.#options;
+    this.#planFlush();
+    const { log, introduction, onWelcome, queues } = this.#options;
     this.#backoff.reset();
-    this.#complaint = '';
+    this.#complaints.clear();
     if (natsServers.length > 0) queues.found(natsServers);
-    log.info({ incarnation, protocol }, `node ${introduction.nodeId} joined ${address}`);
+    log.info({ incarnation, protocol }, `node ${introduction.nodeId} ${resumed ? 'is back at' : 'joined'} ${address}`);
     onWelcome();
   }
 
   #flush(): void {
     const stream = this.#stream;
-    if (stream === undefined) return;
+    // What is said before the welcome would be a stranger's.
+    if (stream === undefined || !this.#welcome) return;
     while (this.#outbox.length + this.#late.length > 0 && !this.#full) {
       let bytes = 0;
       let count = 0;
       while (count < this.#outbox.length && (count === 0 || bytes < limits.reportBytes)) {
         bytes += sizeOf(this.#outbox[count++]!);
       }
-      this.#weigh(-bytes);
       const { nodeId } = this.#options.introduction;
-      const outcomes = this.#outbox.splice(0, count).map((outcome) => wireOutcomeOf(outcome, nodeId));
+      const sent = this.#outbox.splice(0, count);
+      if (this.#durable) this.#unacknowledged.push(...sent);
+      else this.#weigh(-bytes);
+      const outcomes = sent.map((outcome) => wireOutcomeOf(outcome, nodeId));
       this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes, late: this.#late.splice(0) } } });
     }
   }

@@ -16,6 +16,8 @@ export const requestFor = (over: Partial<RunRequest> = {}): RunRequest => ({
   retries: 0,
   taskTimeoutMs: 0,
   deadlineMs: 0,
+  maxInFlightPerTarget: 0,
+  maxRatePerTarget: 0,
   transport: 'grpc',
   ...over,
 });

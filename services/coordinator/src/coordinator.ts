@@ -1,0 +1,159 @@
+/**
+ * A coordinator among others: leads, with an engine that goes on where the one before it was, or stands by. Without NATS
+ * it is the only one, and leads from the beginning.
+ *
+ * - C1: it answers for the cluster only while it leads: what it would say otherwise may be old.
+ * - C2: it begins only after the journal is its own and read to the end; once it is fenced, it does nothing more with
+ *   that engine.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Broker } from '@regatta/broker';
+import { messageOf, RegattaError } from '@regatta/kernel';
+import type { Logger } from 'pino';
+import { Engine, type EngineOptions } from './engine/engine.ts';
+import { WorkQueue } from './fanout/queue.ts';
+import { Leadership } from './journal/leadership.ts';
+import { JournalLog } from './journal/log.ts';
+import { JournalRecorder } from './journal/recorder.ts';
+import { recover } from './journal/recovery.ts';
+
+export interface CoordinatorOptions {
+  readonly engine: EngineOptions;
+  /** Undefined to be alone, with no memory beyond this process. */
+  readonly broker: Broker | undefined;
+  readonly log: Logger;
+}
+
+interface Term {
+  readonly engine: Engine;
+  readonly queue: WorkQueue;
+  readonly journal: JournalLog;
+}
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  #leadership: Leadership | undefined;
+  readonly #alone: Engine | undefined;
+  #term: Term | undefined;
+  /** What it is about while it does not lead. */
+  #standing = 'it has just started';
+  #closed = false;
+  /** Terms begin and end one after another. */
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+    if (options.broker === undefined) this.#alone = new Engine(options.engine);
+  }
+
+  /** Takes part in who leads. @param addresses where clients and nodes reach this one */
+  start(addresses: readonly string[]): void {
+    const { broker, log } = this.#options;
+    if (broker === undefined) return;
+    this.#leadership = new Leadership(broker, {
+      id: randomUUID(),
+      addresses,
+      onElected: () => this.#change(() => this.#lead(broker)),
+      onDeposed: (why) => this.#change(() => this.#stepDown(why)),
+      onUncertain: (why) => why !== undefined && log.warn(`this coordinator may not lead any more: ${why}`),
+    });
+    this.#leadership.campaign().catch((thrown) => {
+      this.#standing = messageOf(thrown);
+      log.error(messageOf(thrown));
+    });
+  }
+
+  /** @throws RegattaError NOT_LEADING that says who does (C1) */
+  get engine(): Engine {
+    const engine = this.#alone ?? this.#term?.engine;
+    if (engine !== undefined) return engine;
+    const leader = this.#leadership?.leader?.addresses.join(', ');
+    if (leader !== undefined && !this.#leads) {
+      throw new RegattaError('NOT_LEADING', `this coordinator stands by; the one that leads is at ${leader}`);
+    }
+    const why = this.#leadership?.complaint ?? this.#standing;
+    throw new RegattaError('NOT_LEADING', `no coordinator leads yet: ${why}`);
+  }
+
+  /** Where the one that leads is, as far as is known. */
+  get leaderAddresses(): readonly string[] {
+    return this.#leadership?.leader?.addresses ?? [];
+  }
+
+  get #leads(): boolean {
+    const role = this.#leadership?.role;
+    return role === 'leading' || role === 'uncertain';
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#leadership?.close();
+    this.#change(() => this.#stepDown('it was told to end'));
+    await this.#changing;
+  }
+
+  #change(step: () => Promise<void>): void {
+    this.#changing = this.#changing.then(step).catch((thrown) => {
+      this.#options.log.error(messageOf(thrown));
+    });
+  }
+
+  async #lead(broker: Broker): Promise<void> {
+    if (this.#closed || !this.#leads) return;
+    const { log } = this.#options;
+    const startedAt = performance.now();
+    this.#standing = 'it reads the journal';
+    const engine = new Engine(this.#options.engine);
+    let journal: JournalLog | undefined;
+    try {
+      journal = await JournalLog.open(broker, {
+        onFenced: ({ message }) => this.#change(() => this.#stepDown(message)),
+        onPoison: (line) => log.warn(line),
+      });
+      const term = await journal.takeOver();
+      const { snapshots, steps, ended } = await recover(journal, engine.insides);
+      const queue = new WorkQueue(broker, {
+        onOutcome: (news) => engine.reportQueued(news),
+        onLost: (runIds) => engine.requeue(runIds),
+        log,
+      });
+      const recorder = new JournalRecorder(
+        {
+          log: journal,
+          insides: engine.insides,
+          onLost: ({ message }) => this.#change(() => this.#stepDown(message)),
+          onTrouble: (line) => log.warn(line),
+        },
+        snapshots,
+      );
+      engine.attachQueue(queue, broker.servers);
+      for (const runId of ended) recorder.ended(engine.run(runId));
+      engine.begin(recorder);
+      this.#term = { engine, queue, journal };
+      const active = new Set(engine.runs().flatMap((run) => (run.ended ? [] : [run.id])));
+      queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));
+      const ms = Math.round(performance.now() - startedAt);
+      log.info({ term, steps, runs: active.size, ms }, `this coordinator leads, ${active.size} runs go on`);
+    } catch (thrown) {
+      journal?.close();
+      engine.end('it could not begin');
+      this.#standing = messageOf(thrown);
+      await this.#leadership?.stepDown(messageOf(thrown));
+      throw thrown;
+    }
+  }
+
+  /** C2. */
+  async #stepDown(why: string): Promise<void> {
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#term = undefined;
+    this.#standing = why;
+    if (!this.#closed) this.#options.log.warn(`this coordinator leads no more: ${why}`);
+    term.engine.end(`this coordinator leads no more: ${why}`);
+    await term.queue.close();
+    term.journal.close();
+    // Who is fenced and still has the lease would keep others from leading.
+    await this.#leadership?.stepDown(why);
+  }
+}
