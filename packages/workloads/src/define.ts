@@ -4,9 +4,10 @@
  * A workload is code with three parts: how many tasks its parameters ask for, what one task does, and how the results
  * combine. Tasks know nothing of processes, threads or hosts; that is the point: the same code runs under every model.
  *
- * - W1: `run` is a function of (params, task, input, shared) alone, so that a task run twice gives one answer.
- * - W2: `tasks`, `inputs` and `combine` run with the client, `run` and `shared` run in a host process. Neither the coordinator's
- *   nor the agent's own process ever calls them.
+ * - W1: `run` is a function of (params, task, input, shared) alone, so that a task run twice gives one answer. What a
+ *   task measures is left out of that by `comparable`.
+ * - W2: `tasks`, `inputs`, `combine` and `comparable` run with the client, `run` and `shared` run in a host process.
+ *   `target` may be asked on either side. Neither the coordinator's nor the agent's own process ever calls any of them.
  */
 
 /** One parameter: what `--set name=value` may give. */
@@ -59,12 +60,23 @@ export interface WorkloadDefinition<P extends Parameters, Result, Combined, Shar
    */
   inputs?(params: P): Iterable<Input>;
   /**
+   * What a task talks to, such as `example.org:443`: the cluster limits how many tasks talk to one target at a time,
+   * and how fast they follow each other. Undefined where there is nobody to be polite to. Cheap, and a function of its
+   * arguments alone. Printed and counted by, so it holds no password.
+   */
+  target?(params: P, input: Input, task: number): string | undefined;
+  /**
    * Data that all tasks of a run read and none writes, made once in each host process and seen by all its threads.
    * Put it in a SharedArrayBuffer: anything else is copied into every thread.
    */
   shared?(params: P): Shared;
   /** One task. What it returns must be structured-cloneable. */
   run(params: P, context: TaskContext<Shared, Input>): Result | Promise<Result>;
+  /**
+   * What of a result is the same however, wherever and whenever its task ran; without it, all of it is. For results that
+   * also tell times: a race compares the models by this, and `combine` gets the whole.
+   */
+  comparable?(result: Result): unknown;
   /**
    * All results, in task order, into one. Failed tasks are left out. Reads the iterable once.
    * What it returns is printed as JSON.

@@ -20,3 +20,4 @@ export {
   unpack,
 } from './pack.ts';
 export { resolveParameters } from './params.ts';
+export { RetryLater } from './retry-later.ts';

@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
 import type { Parameter } from '../define.ts';
 import { decodeValue, encodeValue } from '../pack.ts';
 import { resolveParameters } from '../params.ts';
 import { runSerially } from '../serially.ts';
+import { startTarget, type Target } from '../target/target.ts';
 import { builtinWorkloads, findWorkload } from './index.ts';
 
 // Small enough for a unit test; whatever is not named here keeps its default.
-const small: Record<string, Record<string, number>> = {
+const small: Record<string, Record<string, number | string>> = {
   'number-cruncher': { count: 4, n: 1000 },
   'sum-list': { length: 1000, pieces: 7 },
   mandelbrot: { width: 40, height: 30, maxIterations: 50 },
+  'web-scraper': { count: 4 },
+  'db-matrix': { databases: 2, size: 5 },
+  'file-digest': { count: 3, bytes: 1000 },
+  'io-wait': { count: 5, ms: 1 },
   synthetic: { count: 5, cpuMs: 0.1, bytes: 10 },
   noop: { count: 10 },
   'monte-carlo-pi': { count: 5, samples: 1000 },
@@ -23,6 +31,21 @@ const small: Record<string, Record<string, number>> = {
 
 // It tells one memory from another, and so gives each run something else: to show that is what it is for.
 const BREAKS_W1 = 'shared-counter';
+
+let target: Target;
+const state = mkdtempSync(join(tmpdir(), 'builtin-'));
+const given = process.env.REGATTA_STATE_DIR;
+before(async () => {
+  process.env.REGATTA_STATE_DIR = state;
+  target = await startTarget();
+  small['web-scraper']!.base = target.url;
+});
+after(async () => {
+  if (given === undefined) delete process.env.REGATTA_STATE_DIR;
+  else process.env.REGATTA_STATE_DIR = given;
+  await target.close();
+  rmSync(state, { recursive: true, force: true });
+});
 
 describe('the built-in workloads', () => {
   it('are found by name', () => {
@@ -56,9 +79,20 @@ for (const workload of builtinWorkloads) {
       it('gives the same results a second time (W1)', async () => {
         const once = await runSerially(workload, small[workload.name]);
         const again = await runSerially(workload, small[workload.name]);
-        assert.deepEqual(again.results, once.results);
+        const comparable = workload.comparable ?? ((value) => value);
+        const [first, second] = [once, again].map(({ results }) => results.map(({ value }) => comparable(value)));
+        assert.deepEqual(second, first);
       });
     }
+
+    it('names the target of each task, where it has one, without being run', () => {
+      const params = resolveParameters(workload, small[workload.name] ?? {});
+      const inputs = workload.inputs?.(params)[Symbol.iterator]();
+      for (let task = 0; task < workload.tasks(params); task++) {
+        const target = workload.target?.(params, inputs?.next().value, task);
+        assert.ok(target === undefined || /^[\w.-]+:\d+$/.test(target), target);
+      }
+    });
 
     it('combines into something short that JSON can print', async () => {
       const { combined } = await runSerially(workload, small[workload.name]);

@@ -8,9 +8,8 @@
  *
  * Only + - * in a fixed order, which every machine rounds alike: even the checksums are the same everywhere.
  */
-import { mixSeed, Rng } from '@regatta/kernel';
 import { defineWorkload } from '../define.ts';
-import { digestValues } from '../digest.ts';
+import { checksum, seededMatrix, transformOf } from './matrix.ts';
 
 export const matrixTransform = defineWorkload({
   name: 'matrix-transform',
@@ -23,12 +22,7 @@ export const matrixTransform = defineWorkload({
     seed: { default: 1, description: 'gives other matrices', min: 0, max: 2 ** 32 - 1, integer: true },
   },
   tasks: ({ count }) => count,
-  run({ size, seed }, { task }) {
-    const product = timesItsTranspose(randomMatrix(new Rng(mixSeed(seed, task)), size), size);
-    let trace = 0;
-    for (let i = 0; i < product.length; i += size + 1) trace += product[i]!;
-    return { trace, largest: largestOf(product), checksum: checksum([product]) };
-  },
+  run: ({ size, seed }, { task }) => transformOf(seededMatrix(seed, task, size), size),
   combine(results) {
     const checksums: string[] = [];
     let trace = 0;
@@ -39,34 +33,3 @@ export const matrixTransform = defineWorkload({
     return { count: checksums.length, trace, checksum: checksum(checksums) };
   },
 });
-
-function randomMatrix(rng: Rng, size: number): Float64Array {
-  const matrix = new Float64Array(size * size);
-  for (let i = 0; i < matrix.length; i++) matrix[i] = 2 * rng.unit() - 1;
-  return matrix;
-}
-
-/** Entry (i, j) of A·Aᵀ is row i of A times row j: both are read as they lie in memory. */
-function timesItsTranspose(a: Float64Array, size: number): Float64Array {
-  const product = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j < size; j++) product[i * size + j] = dot(a, i * size, j * size, size);
-  }
-  return product;
-}
-
-function dot(a: Float64Array, left: number, right: number, length: number): number {
-  let sum = 0;
-  for (let k = 0; k < length; k++) sum += a[left + k]! * a[right + k]!;
-  return sum;
-}
-
-/** A loop: Math.max(...product) would put every entry on the stack. */
-function largestOf(product: Float64Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const entry of product) if (entry > largest) largest = entry;
-  return largest;
-}
-
-/** 64 bits of it tell apart any products that a person will compare. */
-const checksum = (values: readonly unknown[]): string => digestValues(values).slice(0, 16);
