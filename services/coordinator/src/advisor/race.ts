@@ -12,7 +12,7 @@ import { Interrupted } from '../cli/exit.ts';
 import { submitAndFollow } from '../cli/follow.ts';
 import { plural } from '../cli/render/format.ts';
 import { collect, digestOf } from '../cli/results.ts';
-import { type PlannedRun, planRun } from '../cli/run-options.ts';
+import { type PlannedRun, type PolitenessOptions, planRun } from '../cli/run-options.ts';
 
 import { type Entry, entriesFor, totalCores } from './entries.ts';
 import { type EntryResult, resultOf, type Sample } from './measure.ts';
@@ -39,8 +39,10 @@ export interface RaceResult {
 }
 
 /** What is to be raced. @throws RegattaError for bad input: worth knowing before a cluster is started */
-export const planRace = (name: string, set: RaceOptions['set'] = {}): PlannedRun =>
-  planRun(name, { set, policy: 'awf', retries: 0 });
+export function planRace(name: string, set: RaceOptions['set'] = {}, polite: PolitenessOptions = {}): PlannedRun {
+  const { maxInFlightPerTarget = 0, maxRatePerTarget = 0 } = polite;
+  return planRun(name, { set, policy: 'awf', retries: 0, maxInFlightPerTarget, maxRatePerTarget });
+}
 
 /** @throws RegattaError, Interrupted */
 export async function race(
@@ -77,7 +79,7 @@ async function runRounds(
       const entrant = { ...planned, spec: entry.spec };
       const run = await submitAndFollow(client, entrant, `${label}: ${entry.model} on ${on}`, interrupted);
       if (interrupted.aborted) throw new Interrupted();
-      samples[i]!.push({ run, digest: digestOf(await collect(client, run.runId)), warmUp: round === 0 });
+      samples[i]!.push({ run, digest: digestOf(await collect(client, run.runId), planned.workload), warmUp: round === 0 });
     }
     sayRound(round, repeat);
   }

@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, RegattaError } from '@regatta/kernel';
-import { decodeValue, digestValues, type TaskResult, unpack } from '@regatta/workloads';
+import { decodeValue, digestValues, type TaskResult, unpack, type Workload } from '@regatta/workloads';
 import type { Client } from './client.ts';
 import type { PlannedRun } from './run-options.ts';
 import type { ResultPart } from './views.ts';
@@ -25,15 +25,15 @@ export function* valuesOf(parts: Iterable<ResultPart>): Iterable<TaskResult<unkn
   }
 }
 
-/** SHA-256 over all results in task order. Does not depend on how the run was cut into chunks. */
-export function digestOf(parts: Iterable<ResultPart>): string {
-  return digestValues(flat(valuesOf(parts)));
+/** SHA-256 over what is comparable of all results, in task order. Does not depend on how the run was cut into chunks. */
+export function digestOf(parts: Iterable<ResultPart>, { comparable }: Pick<Workload, 'comparable'>): string {
+  return digestValues(flat(valuesOf(parts), comparable ?? ((value) => value)));
 }
 
-function* flat(results: Iterable<TaskResult<unknown>>): Iterable<unknown> {
+function* flat(results: Iterable<TaskResult<unknown>>, comparable: (value: unknown) => unknown): Iterable<unknown> {
   for (const { task, value } of results) {
     yield task;
-    yield value;
+    yield comparable(value);
   }
 }
 

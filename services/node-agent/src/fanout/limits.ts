@@ -15,6 +15,7 @@ export const { limits, views: fanoutLimitViews } = defineLimits({
   envelopeBytes: limit(1_024, 'bytes', "of NATS's max_payload that are left to a message's envelope"),
   bytesInFlightMax: limit(8_388_608, 'bytes', 'of outcomes sent to NATS that it has not acknowledged'),
   waitingBytesMax: limit(67_108_864, 'bytes', 'of outcomes that NATS does not have, at which no chunk is taken'),
+  missingMs: limit(2_000, 'ms', 'for which the queue of a run may be missing before that is told'),
   lookMs: limit(50, 'ms', 'between two looks whether NATS has caught up, while no task begins'),
   resendMs: limit(5_000, 'ms', 'without an acknowledgement after which outcomes are sent to NATS again'),
   refusedMs: limit(500, 'ms', 'between two tries where NATS refuses outcomes'),

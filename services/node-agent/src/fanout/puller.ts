@@ -35,6 +35,8 @@ interface PulledRun {
   intake: Intake | undefined;
   /** Answers to NATS for what is held, after the run is stopped too. */
   answers: Intake;
+  /** Runs while its queue is missing and that was not said yet. */
+  missing: NodeJS.Timeout | undefined;
   /** Chunks that the executor has. */
   atWork: number;
   /** Attempts whose ends are stored, the newest last: an acknowledgement may get lost. */
@@ -106,10 +108,9 @@ export class Puller {
       room: () => this.#roomOf(run),
       atLeast: () => Math.ceil(aheadOf(run.lanes) / 2),
       onMessage: (taken) => this.#take(run, taken),
-      onMissing: (reason) =>
-        this.#options.log.warn(`run ${runId}: its chunks cannot be taken: ${reason}; trying again`),
+      onMissing: (reason) => this.#missing(run, reason),
     });
-    const run: PulledRun = Object.assign(known ?? { runId, atWork: 0, ended: new Set<number>() }, {
+    const run: PulledRun = Object.assign(known ?? { runId, missing: undefined, atWork: 0, ended: new Set<number>() }, {
       lanes,
       intake,
       answers: intake,
@@ -163,6 +164,8 @@ export class Puller {
 
   #take(run: PulledRun, taken: Taken): void {
     const { handle, deliveries } = taken;
+    clearTimeout(run.missing);
+    run.missing = undefined;
     // On its way as we stopped.
     if (run.intake === undefined) return run.answers.giveBack(handle);
     const assignment = this.#read(run, taken);
@@ -186,6 +189,15 @@ export class Puller {
     } else {
       this.#options.executor.assign(assignment);
     }
+  }
+
+  /** A queue that is gone mostly means that its run is over, which the coordinator says a moment later. */
+  #missing(run: PulledRun, reason: string): void {
+    run.missing ??= setTimeout(() => {
+      run.missing = undefined;
+      if (run.intake === undefined) return;
+      this.#options.log.warn(`run ${run.runId}: its chunks cannot be taken: ${reason}; trying again`);
+    }, limits.missingMs).unref();
   }
 
   #read(run: PulledRun, { data, subject, sequence }: Taken): Assignment | undefined {
