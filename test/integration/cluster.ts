@@ -6,6 +6,7 @@
  * - T2: every wait has an end; a wait that runs out says what it waited for.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -186,25 +187,32 @@ export interface ClusterOptions {
 export class Cluster {
   readonly sandbox: Sandbox;
   readonly address: string;
-  readonly coordinator: ChildProcess;
+  coordinator: ChildProcess;
   readonly agents: Agent[] = [];
   /** What the coordinator has logged so far: nothing, unless its log level says otherwise. */
-  readonly log: () => string;
+  log: () => string;
+  readonly #serveArgs: readonly string[];
 
-  private constructor(sandbox: Sandbox, coordinator: ChildProcess, address: string, log: () => string) {
+  private constructor(
+    sandbox: Sandbox,
+    coordinator: ChildProcess,
+    address: string,
+    log: () => string,
+    serveArgs: readonly string[],
+  ) {
     this.sandbox = sandbox;
     this.coordinator = coordinator;
     this.address = address;
     this.log = log;
+    this.#serveArgs = serveArgs;
   }
 
   static async start({ agents = 2, cores = 2, agentArgs = [], serveArgs = [] }: ClusterOptions = {}): Promise<Cluster> {
     const sandbox = new Sandbox();
     try {
-      const args = ['serve', '--listen', '127.0.0.1:0', '--log-level', 'silent', '--ends-with-parent', ...serveArgs];
-      const { child, ready, stderr } = forkReady(CLI_MAIN, args, sandbox.environment());
+      const { child, ready, stderr } = forkReady(CLI_MAIN, serve('127.0.0.1:0', serveArgs), sandbox.environment());
       const { address } = await ready;
-      const cluster = new Cluster(sandbox, child, address!, stderr);
+      const cluster = new Cluster(sandbox, child, address!, stderr, serveArgs);
       const ids = Array.from({ length: agents }, (_, i) => `node-${i + 1}`);
       await Promise.all(ids.map((id) => cluster.addAgent(id, { cores, args: agentArgs })));
       return cluster;
@@ -221,6 +229,18 @@ export class Cluster {
     const agent = { id, pid: child.pid!, child };
     this.agents.push(agent);
     return agent;
+  }
+
+  /** Kills the coordinator with -9, and starts another one at its address. */
+  async restartCoordinator(): Promise<void> {
+    const gone = once(this.coordinator, 'exit');
+    this.coordinator.kill('SIGKILL');
+    await gone;
+    const args = serve(this.address, this.#serveArgs);
+    const { child, ready, stderr } = forkReady(CLI_MAIN, args, this.sandbox.environment());
+    await ready;
+    this.coordinator = child;
+    this.log = stderr;
   }
 
   regatta(args: readonly string[]): Promise<Ended> {
@@ -249,6 +269,24 @@ export class Cluster {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+const serve = (listen: string, more: readonly string[]): string[] => [
+  ...['serve', '--listen', listen, '--log-level', 'silent', '--ends-with-parent'],
+  ...more,
+];
+
+export interface Coordinator {
+  readonly child: ChildProcess;
+  readonly address: string;
+  readonly log: () => string;
+}
+
+/** `regatta serve` in a sandbox. @param args the last of a kind counts */
+export async function startCoordinator(sandbox: Sandbox, args: readonly string[] = []): Promise<Coordinator> {
+  const { child, ready, stderr } = forkReady(CLI_MAIN, serve('127.0.0.1:0', args), sandbox.environment());
+  const { address } = await ready;
+  return { child, address: address!, log: stderr };
 }
 
 function forkReady(

@@ -181,6 +181,8 @@ export class Engine {
     this.#post({ kind: 'recovered' });
     if (this.#counters.wakeAt < Number.POSITIVE_INFINITY) this.#wakeAt(this.#counters.wakeAt);
     for (const run of this.#scheduler.runs.values()) {
+      if (run.queue === undefined) continue;
+      this.#feeder.open(run.id, () => {});
       for (const effect of publishedOf(run)) this.#orders.give(effect);
     }
     for (const { introduction, incarnation, awaited } of this.#fleet.list()) {
