@@ -46,6 +46,7 @@ describe('a run that makes sense', () => {
       shape(4_096, 16, 1),
       { nodes: 4_096, chunk: 65_536, retries: 100 },
       { taskTimeoutMs: 2 ** 31 - 1, deadlineMs: 0.5 },
+      { maxInFlightPerTarget: 65_536, maxRatePerTarget: 0.001 },
       { paramsJson: '{}' },
       { workload: 'w'.repeat(200) },
     ];
@@ -83,7 +84,11 @@ describe('a run that makes no sense', () => {
     ],
     ['less than none in flight on a target', { maxInFlightPerTarget: -1 }, /^max in flight per target is -1;/],
     ['part of a task on a target', { maxInFlightPerTarget: 1.5 }, /^max in flight per target is 1\.5;/],
-    ['too low a rate', { maxRatePerTarget: 1e-9 }, /^max rate per target is 1e-9; give a number from 0\.001 to 1000000/],
+    [
+      'too low a rate',
+      { maxRatePerTarget: 1e-9 },
+      /^max rate per target is 1e-9; give a number from 0\.001 to 1000000/,
+    ],
     ['a rate that is no number', { maxRatePerTarget: Number.NaN }, /^max rate per target is NaN;/],
     ['a timeout below zero', { taskTimeoutMs: -1 }, /^timeout is -1 ms; give a time up to 24 days, or none$/],
     ['a transport that is none', { transport: 'mail' as never }, /^transport "mail" is unknown; use grpc or nats$/],

@@ -37,7 +37,7 @@ import { Orders } from './orders.ts';
 import { QueueFeeder, type QueuePort } from './queue-feeder.ts';
 import { type Entry, type Recorder, type Replay, unrecorded } from './record.ts';
 import { ResultStore } from './result-store.ts';
-import { type Counters, type Insides, type Leftovers, reconcile } from './revival.ts';
+import { type Counters, type Insides, type Leftovers, pullsOn, reconcile } from './revival.ts';
 import { RunInputs } from './run-inputs.ts';
 import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
 import { StepClock } from './step-clock.ts';
@@ -274,7 +274,10 @@ export class Engine {
       inputCuts: inputs?.cuts ?? [],
       queued: request.transport === 'nats',
     };
-    this.#post({ kind: 'runSubmitted', plan }, { submission: { request, hasInputs: inputs !== undefined } });
+    this.#post(
+      { kind: 'runSubmitted', plan },
+      { submission: { request, hasInputs: run.hasInputs, submittedAt: run.submittedAt } },
+    );
     return id;
   }
 
@@ -423,7 +426,7 @@ export class Engine {
     const node = this.#fleet.at(nodeId, incarnation);
     if (node === undefined) return;
     // Two in a row: the first may have been on its way when the node was told.
-    if (node.emptied && node.pulse.pulled === 0 && pulse.pulled === 0) this.#drained(node);
+    if (node.emptied && node.pulse.pulled === 0 && pulse.pulled === 0) this.#fleet.emptied(nodeId, incarnation, false);
     node.pulse = pulse;
     node.lastSeenMs = Date.now();
   }
@@ -539,11 +542,7 @@ export class Engine {
         this.#history.get(effect.runId).lastCounts = effect.counts;
         return;
       case 'nodeDrained': {
-        const node = this.#fleet.emptied(effect.nodeId, effect.incarnation);
-        if (node === undefined) return;
-        // What it has taken from queues only it knows: its next heartbeats tell.
-        const pulls = [...this.#scheduler.nodes.get(effect.nodeId)!.runs].some((run) => run.queue !== undefined);
-        if (!pulls) this.#drained(node);
+        this.#fleet.emptied(effect.nodeId, effect.incarnation, pullsOn(this.#scheduler, effect.nodeId));
         return;
       }
       default:
@@ -558,10 +557,6 @@ export class Engine {
         this.#letGo(runId, attemptId);
       }
     }
-  }
-
-  #drained(node: NodeRecord): void {
-    if (node.state === 'draining') node.state = 'drained';
   }
 
   #letGo(runId: string, attemptId: number): void {

@@ -208,11 +208,12 @@ export class Fleet {
     }
   }
 
-  /** It holds nothing that was assigned to it. */
-  emptied(nodeId: string, incarnation: number): NodeRecord | undefined {
+  /** It holds nothing that was assigned to it. @param pulls it may hold what it took from queues: its heartbeats tell */
+  emptied(nodeId: string, incarnation: number, pulls: boolean): void {
     const node = this.at(nodeId, incarnation);
-    if (node !== undefined) node.emptied = true;
-    return node;
+    if (node === undefined) return;
+    node.emptied = true;
+    if (!pulls && node.state === 'draining') node.state = 'drained';
   }
 
   add(introduction: Introduction, incarnation: number, port: NodePort): void {

@@ -15,7 +15,7 @@ export interface Entry {
   /** The report that the event is about, without its results. */
   readonly said?: Said;
   /** Of a run that is submitted. */
-  readonly submission?: { readonly request: RunRequest; readonly hasInputs: boolean };
+  readonly submission?: { readonly request: RunRequest; readonly hasInputs: boolean; readonly submittedAt: number };
   /** Of a node that joins. */
   readonly introduction?: Introduction;
   /** What the step commits, by run. */

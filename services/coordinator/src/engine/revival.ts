@@ -89,8 +89,8 @@ export function relive(insides: Insides, { at, event, said, submission, introduc
   const { clock, history, fleet, counters, books, scheduler } = insides;
   clock.notBefore(at);
   if (event.kind === 'runSubmitted' && submission !== undefined) {
-    const run = new RunRecord(event.plan.runId, submission.request, at, emptyStore(insides), submission.hasInputs);
-    history.add(run);
+    const { request, hasInputs, submittedAt } = submission;
+    history.add(new RunRecord(event.plan.runId, request, submittedAt, emptyStore(insides), hasInputs));
     counters.runSerial++;
   }
   if (event.kind === 'nodeJoined' && introduction !== undefined) {
@@ -99,13 +99,18 @@ export function relive(insides: Insides, { at, event, said, submission, introduc
   }
   const effects = scheduler.step(event, at);
   if (digestOf(effects) !== digest) throw differs(event, at);
+  noteNode(fleet, event);
   for (const effect of effects) {
     if (effect.kind === 'wake') counters.wakeAt = effect.at;
-    if (effect.kind === 'nodeDrained') fleet.emptied(effect.nodeId, effect.incarnation);
+    if (effect.kind === 'nodeDrained')
+      fleet.emptied(effect.nodeId, effect.incarnation, pullsOn(scheduler, effect.nodeId));
   }
-  noteNode(fleet, event);
   books.write({ at, event, effects, results: [], ...(said && { said: said as Said }) });
 }
+
+/** What a node has taken from queues only it knows. */
+export const pullsOn = (scheduler: Scheduler, nodeId: string): boolean =>
+  [...(scheduler.nodes.get(nodeId)?.runs ?? [])].some((run) => run.queue !== undefined);
 
 function noteNode(fleet: Fleet, event: Event): void {
   if (event.kind === 'nodeLost') fleet.lost(event.nodeId, event.incarnation);

@@ -25,6 +25,8 @@ export interface RecorderOptions {
   readonly onLost: (error: RegattaError) => void;
   /** News for the log, in a line. */
   readonly onTrouble: (line: string) => void;
+  /** Of steps, after which all of the engine is written down. */
+  readonly bytesPerSnapshot?: number;
 }
 
 /** Steps that are written together. */
@@ -132,7 +134,7 @@ export class JournalRecorder implements Recorder {
     if (batch === undefined || this.#lost !== undefined) return;
     this.#batch = undefined;
     this.#flushedAt = performance.now();
-    if (this.#bytesSinceDump >= limits.bytesPerSnapshot) {
+    if (this.#bytesSinceDump >= (this.#options.bytesPerSnapshot ?? limits.bytesPerSnapshot)) {
       batch.dump = dumpOf(this.#options.insides);
       this.#bytesSinceDump = 0;
     }

@@ -3,6 +3,7 @@ import { encodeValue, pack } from '@regatta/workloads';
 import type { Outcome } from '../bookkeeping.ts';
 import type { Engine } from '../engine.ts';
 import type { Assignment, NodePort, RunOrder } from '../fleet.ts';
+import type { Leftovers } from '../revival.ts';
 
 const NO_TIMING = {
   wallUs: new Uint32Array(0),
@@ -33,16 +34,27 @@ export class FakeNode implements NodePort {
   readonly closed: string[] = [];
   readonly drains: boolean[] = [];
   hungUp = '';
+  /** It went on with what it had. */
+  readonly resumed: boolean;
   readonly #engine: Engine;
+  readonly #cores: number;
 
   /** @param instance its process: one that connects anew has the same */
-  constructor(engine: Engine, id: string, cores = 1, instance = id) {
+  constructor(engine: Engine, id: string, cores = 1, instance = id, left?: Leftovers) {
     this.id = id;
     this.#engine = engine;
+    this.#cores = cores;
     const machine = { id, hostname: id, osCores: cores, quotaCores: cores, quotaLimited: false, memoryBytes: 0, cores };
     const workloads = [{ name: 'noop', kind: 'cpu' as const, summary: '', parameters: [] }];
     const made = { runtime: '', version: '', pid: 1, instance, address: '', pulls: [], limits: [] };
-    this.incarnation = engine.join({ nodeId: id, machine, workloads, ...made }, this);
+    const introduction = { nodeId: id, machine, workloads, ...made };
+    this.resumed = left !== undefined && engine.readmit(introduction, left, this);
+    this.incarnation = this.resumed ? left!.incarnation : engine.join(introduction, this);
+  }
+
+  /** To a coordinator that took over, with what it has. */
+  cameBack(engine: Engine, left: Omit<Leftovers, 'incarnation'>): FakeNode {
+    return new FakeNode(engine, this.id, this.#cores, this.id, { ...left, incarnation: this.incarnation });
   }
 
   open(order: RunOrder): void {

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Broker } from '@regatta/broker';
+import { type NatsServer, startNats } from '@regatta/broker/testing';
+import { Rng } from '@regatta/kernel';
+import { pack } from '@regatta/workloads';
+import { Engine } from '../engine/engine.ts';
+import { dumpOf, dumpRuns } from '../engine/revival.ts';
+import { RunInputs } from '../engine/run-inputs.ts';
+import { FakeNode } from '../engine/testing/fake-node.ts';
+import { packOf, requestFor, roomyShelf } from '../engine/testing/runs.ts';
+import { bytesOfEntries } from './codec.ts';
+import { JournalLog } from './log.ts';
+import { JournalRecorder } from './recorder.ts';
+import { type Recovered, recover } from './recovery.ts';
+
+let nats: NatsServer;
+let broker: Broker;
+
+beforeEach(async () => {
+  nats = await startNats();
+  broker = new Broker({ servers: [nats.url], name: 'test' });
+});
+afterEach(async () => {
+  await broker.close();
+  await nats.stop();
+});
+
+interface Life {
+  readonly engine: Engine;
+  /** What it knew before it began. */
+  readonly memory: unknown;
+  readonly log: JournalLog;
+  readonly recovered: Recovered;
+}
+
+/** An engine that has taken over what there is in the journal. @param bytesMax of the journal */
+async function begin({ bytesPerSnapshot = 2 ** 30, bytesMax = 2 ** 28 } = {}): Promise<Life> {
+  const engine = new Engine({
+    spillDirectory: tmpdir(),
+    noProgressMs: 60_000,
+    onBroken: (thrown) => assert.fail(String(thrown)),
+    onStuck: () => {},
+  });
+  const log = await JournalLog.open(broker, { bytesMax });
+  await log.takeOver();
+  const recovered = await recover(log, engine.insides);
+  const memory = memoryOf(engine);
+  const onTrouble = (line: string): void => void troubles.push(line);
+  const onLost = (): void => {};
+  const { insides } = engine;
+  const recorder = new JournalRecorder({ log, insides, onLost, onTrouble, bytesPerSnapshot }, recovered.snapshots);
+  engine.begin(recorder);
+  for (const runId of recovered.ended) recorder.ended(engine.run(runId));
+  return { engine, memory, log, recovered };
+}
+
+const troubles: string[] = [];
+
+/** All that an engine knows, but for results and for what differs between lives. */
+function memoryOf(engine: Engine): unknown {
+  const { at: _, scheduler, fleet, counters } = dumpOf(engine.insides);
+  const runs = engine.runs().map((run) => run.dump());
+  const { runSerial } = counters;
+  return JSON.parse(JSON.stringify({ scheduler, fleet, runSerial, runs, going: dumpRuns(engine.insides) }));
+}
+
+function partsOf(store: { read(place: number): { part: object; next: number } | undefined }): object[] {
+  const parts: object[] = [];
+  for (let read = store.read(0); read !== undefined; read = store.read(read.next)) parts.push(read.part);
+  return parts;
+}
+
+/** Something of all that happens to runs and nodes. */
+function live(engine: Engine, nodes: FakeNode[], rng: Rng): void {
+  const node = nodes[Math.floor(rng.unit() * nodes.length)]!;
+  const choice = rng.unit();
+  if (choice < 0.2) engine.submit(requestFor({ tasks: 1 + Math.floor(rng.unit() * 30), retries: 2, nodes: 1 }));
+  else if (choice < 0.85 && node.assigned.length > 0) report(node, rng);
+  else if (choice < 0.88) engine.cancel(engine.runs()[0]?.id ?? engine.submit(requestFor()), 'enough');
+  else if (choice < 0.91) engine.drain(node.id, rng.unit() < 0.5);
+  else if (choice < 0.94) engine.resume(node.id);
+}
+
+function report(node: FakeNode, rng: Rng): void {
+  const given = node.take();
+  const choice = rng.unit();
+  if (choice < 0.1) return node.stop(given);
+  if (choice < 0.2) {
+    const failures = [{ task: given.from, code: 'TASK_THREW', message: 'no', stack: '' }];
+    return node.report(
+      { ...given, to: given.from + 1 },
+      { failures, end: { kind: 'stopped' }, results: pack([new Uint8Array(0)]) },
+    );
+  }
+  node.report(given);
+}
+
+describe('an engine that takes over', () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    for (const bytesPerSnapshot of [2 ** 30, 4_000]) {
+      const how = bytesPerSnapshot > 2 ** 20 ? 'from the first step on' : 'from a snapshot on';
+      it(`knows all that the one before it knew, ${how} (seed ${seed})`, async () => {
+        const rng = new Rng(seed);
+        const first = await begin({ bytesPerSnapshot });
+        const nodes = ['a', 'b', 'c'].map((id) => new FakeNode(first.engine, id, 2));
+        for (let step = 0; step < 300; step++) {
+          live(first.engine, nodes, rng);
+          if (step % 20 === 0) await first.engine.settled();
+        }
+        await first.engine.settled();
+        const memory = memoryOf(first.engine);
+        first.engine.end('enough');
+        const second = await begin({ bytesPerSnapshot });
+        assert.deepEqual(second.memory, memory);
+        assert.ok(second.engine.runs().length > 20);
+        for (const { id, results } of first.engine.runs()) {
+          assert.deepEqual(partsOf(await second.engine.resultsOf(id)), partsOf(results));
+        }
+        if (bytesPerSnapshot < 2 ** 20) assert.ok(second.recovered.snapshots.length > 1, 'there was no snapshot');
+      });
+    }
+  }
+
+  it('has the inputs of runs that go on, and none of runs that are over', async () => {
+    const first = await begin();
+    const node = new FakeNode(first.engine, 'a', 1);
+    const inputs = (): RunInputs => {
+      const all = new RunInputs(roomyShelf());
+      for (const [from, to] of [
+        [0, 3],
+        [3, 10],
+      ] as const)
+        all.add(packOf(from, to), 10);
+      return all;
+    };
+    const over = await first.engine.submitSafely(requestFor({ tasks: 10 }), inputs());
+    node.workOff();
+    assert.equal(first.engine.run(over).state, 'running');
+    await first.engine.settled();
+    assert.equal(first.engine.run(over).state, 'succeeded');
+    const going = await first.engine.submitSafely(requestFor({ tasks: 10 }), inputs());
+    const second = await begin();
+    assert.deepEqual(
+      [...second.engine.run(going).inputs!.parts()],
+      [packOf(0, 3), packOf(3, 10)].map((p) => Buffer.from(p)),
+    );
+    assert.equal(second.engine.run(over).inputs, undefined);
+  });
+
+  it('drops results of a step that was never written', async () => {
+    const first = await begin();
+    const node = new FakeNode(first.engine, 'a', 1);
+    const id = await first.engine.submitSafely(requestFor({ tasks: 2, chunk: 1, policy: 'self' }));
+    node.report(node.take());
+    await first.engine.settled();
+    // As one does that dies between the two records of a step.
+    await first.log.append(`results.${id}`, Buffer.alloc(100));
+    const second = await begin();
+    assert.equal(partsOf(second.engine.run(id).results).length, 1);
+  });
+
+  it('does nothing on books that come out otherwise, and says why', async () => {
+    const first = await begin();
+    await first.engine.submitSafely(requestFor());
+    const forged = { at: Date.now(), event: { kind: 'tick' as const }, digest: 12_345 };
+    await first.log.append('events', bytesOfEntries([forged]));
+    await assert.rejects(begin(), {
+      code: 'JOURNAL_DIFFERS',
+      message: /^the journal's tick of 20\S+Z comes out otherwise/,
+    });
+  });
+});
+
+describe('a node that comes back to the one that took over', () => {
+  it('goes on as it was, and what it never got goes elsewhere', async () => {
+    const first = await begin();
+    const node = new FakeNode(first.engine, 'a', 2);
+    const id = await first.engine.submitSafely(
+      requestFor({ tasks: 2, chunk: 1, policy: 'self', shape: { processes: 2, threads: 1, concurrency: 1 } }),
+    );
+    const [kept, lost] = [node.take(), node.take()];
+    const second = await begin();
+    const { engine } = second;
+    const back = node.cameBack(engine, { attempts: [kept.attemptId, 77], runs: [id, 'run-over'] });
+    assert.deepEqual(back.cancelled, [77]);
+    assert.deepEqual(back.closed, ['run-over']);
+    assert.deepEqual(
+      back.opened.map(({ runId }) => runId),
+      [id],
+    );
+    back.report(kept);
+    const again = await until(() => back.assigned[0]);
+    assert.deepEqual([again.from, again.to], [lost.from, lost.to]);
+    assert.notEqual(again.attemptId, lost.attemptId);
+    back.workOff();
+    await engine.settled();
+    assert.equal(engine.run(id).state, 'succeeded');
+  });
+});
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (const giveUpAt = performance.now() + 5_000; ; await new Promise((resolve) => setTimeout(resolve, 5))) {
+    const found = look();
+    if (found !== undefined) return found;
+    assert.ok(performance.now() < giveUpAt, 'waited in vain');
+  }
+}
