@@ -21,6 +21,8 @@ export interface CoordinatorOptions {
   readonly engine: EngineOptions;
   /** Undefined to be alone, with no memory beyond this process. */
   readonly broker: Broker | undefined;
+  /** Copies of all that is in NATS, on different servers of its cluster: 1, 3 or 5. */
+  readonly replicas: number;
   readonly log: Logger;
 }
 
@@ -38,23 +40,33 @@ export class Coordinator {
   /** What it is about while it does not lead. */
   #standing = 'it has just started';
   #closed = false;
+  readonly #placed = Promise.withResolvers<void>();
   /** Terms begin and end one after another. */
   #changing: Promise<void> = Promise.resolve();
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    if (options.broker === undefined) this.#alone = new Engine(options.engine);
+    if (options.broker !== undefined) return;
+    this.#alone = new Engine(options.engine);
+    this.#placed.resolve();
+  }
+
+  /** Resolves when it leads, or knows who does. */
+  get placed(): Promise<void> {
+    return this.#placed.promise;
   }
 
   /** Takes part in who leads. @param addresses where clients and nodes reach this one */
   start(addresses: readonly string[]): void {
-    const { broker, log } = this.#options;
+    const { broker, log, replicas } = this.#options;
     if (broker === undefined) return;
     this.#leadership = new Leadership(broker, {
       id: randomUUID(),
       addresses,
+      replicas,
       onElected: () => this.#change(() => this.#lead(broker)),
       onDeposed: (why) => this.#change(() => this.#stepDown(why)),
+      onLeader: (leader) => leader !== undefined && !this.#leads && this.#placed.resolve(),
       onUncertain: (why) => why !== undefined && log.warn(`this coordinator may not lead any more: ${why}`),
     });
     this.#leadership.campaign().catch((thrown) => {
@@ -100,13 +112,14 @@ export class Coordinator {
 
   async #lead(broker: Broker): Promise<void> {
     if (this.#closed || !this.#leads) return;
-    const { log } = this.#options;
+    const { log, replicas } = this.#options;
     const startedAt = performance.now();
     this.#standing = 'it reads the journal';
     const engine = new Engine(this.#options.engine);
     let journal: JournalLog | undefined;
     try {
       journal = await JournalLog.open(broker, {
+        replicas,
         onFenced: ({ message }) => this.#change(() => this.#stepDown(message)),
         onPoison: (line) => log.warn(line),
       });
@@ -115,6 +128,7 @@ export class Coordinator {
       const queue = new WorkQueue(broker, {
         onOutcome: (news) => engine.reportQueued(news),
         onLost: (runIds) => engine.requeue(runIds),
+        replicas,
         log,
       });
       const recorder = new JournalRecorder(
@@ -132,6 +146,7 @@ export class Coordinator {
       this.#term = { engine, queue, journal };
       const active = new Set(engine.runs().flatMap((run) => (run.ended ? [] : [run.id])));
       queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));
+      this.#placed.resolve();
       const ms = Math.round(performance.now() - startedAt);
       log.info({ term, steps, runs: active.size, ms }, `this coordinator leads, ${active.size} runs go on`);
     } catch (thrown) {

@@ -12,6 +12,10 @@ export interface ServeOptions {
   readonly explainAfter: number;
   /** Undefined to go without. */
   readonly nats: BrokerOptions | undefined;
+  /** HOST:PORT where others reach it, if not where it listens. */
+  readonly advertise?: string | undefined;
+  /** Copies of all that is in NATS. */
+  readonly natsReplicas: number;
   readonly version: string;
   readonly logLevel: string;
   /** End when the process that started this one does. */
@@ -24,6 +28,8 @@ export async function serve({
   spillDir,
   explainAfter,
   nats,
+  advertise,
+  natsReplicas: replicas,
   version,
   logLevel,
   endsWithParent,
@@ -34,7 +40,7 @@ export async function serve({
   try {
     await serveUntil(
       ended,
-      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, nats, version },
+      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, nats, advertise, replicas, version },
       pino({ level: logLevel }, logStream()),
     );
   } finally {

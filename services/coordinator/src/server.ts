@@ -1,4 +1,6 @@
 /** The coordinator's gRPC server: node link, control, health and reflection on one port. */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -28,6 +30,8 @@ export interface ServerOptions {
   readonly nats: BrokerOptions | undefined;
   /** Where others reach it, if not where it listens. */
   readonly advertise?: string | undefined;
+  /** Copies of all that is in NATS, on different servers of its cluster. */
+  readonly replicas: number;
   readonly version: string;
 }
 
@@ -39,7 +43,7 @@ export interface RunningServer {
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
 export async function startServer(
-  { listen, spillDirectory, noProgressMs, nats, advertise, version }: ServerOptions,
+  { listen, spillDirectory, noProgressMs, nats, advertise, replicas, version }: ServerOptions,
   log: Logger,
 ): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
@@ -60,7 +64,7 @@ export async function startServer(
         `${runId} has had no task end for ${Math.round(ms / 1000)} s: ${reasons[0]?.text}`,
       ),
   };
-  const coordinator = new Coordinator({ engine, broker, log });
+  const coordinator = new Coordinator({ engine, broker, replicas, log });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
@@ -84,7 +88,9 @@ export async function startServer(
   try {
     const port = await bind(server, listen);
     const address = `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
-    coordinator.start([advertise ?? address]);
+    coordinator.start([advertise ?? reachable(address)]);
+    // Whoever waits for this one to be of use waits no longer than NATS may take: it may be started last.
+    await Promise.race([coordinator.placed, sleep(limits.placeMsMax, undefined, { ref: false })]);
     // Not before: one that cannot listen says that and nothing else.
     tellOf(broker, unconnected, log);
     return { address, stop };
@@ -108,6 +114,9 @@ function tellOf(broker: Broker | undefined, known: BrokerState | undefined, log:
   if (broker.state !== known) tell(broker.state);
   broker.onState(tell);
 }
+
+/** All of this machine's addresses are none that another one could dial. */
+const reachable = (address: string): string => address.replace(/^(0\.0\.0\.0|\[?::\]?|\*)(?=:\d+$)/, hostname());
 
 function bind(server: Server, listen: string): Promise<number> {
   return new Promise((resolve, reject) => {

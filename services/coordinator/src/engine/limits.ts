@@ -53,6 +53,11 @@ const own = defineLimits({
   concurrencyMax: limit(65_536, 'tasks', 'in flight a thread'),
   // The longest that a timer takes.
   durationMsMax: limit(2_147_483_647, 'ms', 'time limit of a task, and of a run'),
+  placeMsMax: limit(
+    2_000,
+    'ms',
+    'for a coordinator that starts to find out whether it leads, before it counts as started',
+  ),
   heartbeatMs: limit(500, 'ms', 'between two signs of life of a node'),
   beatsMissed: limit(3, 'heartbeats', 'late, at which a silent node explains why its runs wait'),
   leaseMs: limit(5_000, 'ms', 'without a sign of life after which a node is lost'),

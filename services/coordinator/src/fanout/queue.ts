@@ -39,6 +39,8 @@ export interface WorkQueueOptions {
   readonly onPoison?: (line: string) => void;
   /** A stream was lost with all that was in it: chunks of these runs, or outcomes, are gone and must be queued again. */
   readonly onLost?: (runIds: readonly string[]) => void;
+  /** Copies on different servers of a NATS cluster: 1, 3 or 5. */
+  readonly replicas?: number;
   readonly log: Logger;
 }
 
@@ -217,7 +219,7 @@ export class WorkQueue {
   }
 
   async #ensureAll(jsm: JetStreamManager): Promise<void> {
-    const ages = await ensureStreams(jsm);
+    const ages = await ensureStreams(jsm, this.#options.replicas ?? 1);
     const consumerAge = await ensureOutcomeConsumer(jsm);
     if (consumerAge !== this.#consumerAge) this.#inbox.begin();
     this.#consumerAge = consumerAge;

@@ -38,7 +38,7 @@ export interface StreamAges {
 }
 
 /** @throws RegattaError STREAM_DIFFERS where somebody else's stream is in the way */
-export async function ensureStreams(jsm: JetStreamManager): Promise<StreamAges> {
+export async function ensureStreams(jsm: JetStreamManager, replicas: number): Promise<StreamAges> {
   const ageOf = async (name: string, subjects: string): Promise<string> => {
     await ensureStream(jsm, {
       name,
@@ -46,6 +46,7 @@ export async function ensureStreams(jsm: JetStreamManager): Promise<StreamAges> 
       retention: RetentionPolicy.Workqueue,
       storage: StorageType.File,
       duplicate_window: nanos(limits.duplicateWindowMs),
+      num_replicas: replicas,
     });
     return (await jsm.streams.info(name)).created;
   };
