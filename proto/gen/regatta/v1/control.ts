@@ -142,6 +142,11 @@ export interface RunSpec {
   /** What one target may be asked for by all tasks of the cluster; 0: any number. */
   maxInFlightPerTarget: number;
   maxRatePerTarget: number;
+  /**
+   * What the run waits for: "first", the first task to end; "any", the first to succeed; empty or "all", each of them.
+   * The others are stopped then, and are cancelled tasks of a run that has ended as wanted.
+   */
+  until: string;
 }
 
 export interface RunStatus {
@@ -423,6 +428,7 @@ function createBaseRunSpec(): RunSpec {
     transport: "",
     maxInFlightPerTarget: 0,
     maxRatePerTarget: 0,
+    until: "",
   };
 }
 
@@ -472,6 +478,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     }
     if (message.maxRatePerTarget !== 0) {
       writer.uint32(121).double(message.maxRatePerTarget);
+    }
+    if (message.until !== "") {
+      writer.uint32(130).string(message.until);
     }
     return writer;
   },
@@ -609,6 +618,14 @@ export const RunSpec: MessageFns<RunSpec> = {
             message.maxRatePerTarget = reader.double();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.until = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -658,6 +675,7 @@ export const RunSpec: MessageFns<RunSpec> = {
         : isSet(object.max_rate_per_target)
         ? globalThis.Number(object.max_rate_per_target)
         : 0,
+      until: isSet(object.until) ? globalThis.String(object.until) : "",
     };
   },
 
@@ -708,6 +726,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     if (message.maxRatePerTarget !== 0) {
       obj.maxRatePerTarget = floatToJson(message.maxRatePerTarget);
     }
+    if (message.until !== "") {
+      obj.until = message.until;
+    }
     return obj;
   },
 
@@ -731,6 +752,7 @@ export const RunSpec: MessageFns<RunSpec> = {
     message.transport = object.transport ?? "";
     message.maxInFlightPerTarget = object.maxInFlightPerTarget ?? 0;
     message.maxRatePerTarget = object.maxRatePerTarget ?? 0;
+    message.until = object.until ?? "";
     return message;
   },
 };

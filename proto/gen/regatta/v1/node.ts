@@ -273,11 +273,17 @@ export interface Permits {
 export interface TargetPermits {
   runId: string;
   target: string;
-  /** So many tasks more may talk to it. A permit may be used again until it is taken back. */
+  /** So many tasks more may talk to it. Each permit may be used for one task after another until it is taken back. */
   grant: number;
-  /** So many permits, of these or of earlier ones, are to be given back: what is in use, as its task ends. */
+  /**
+   * So many permits are to be given back: those that nobody uses at once, others as their tasks end. Where as many are
+   * granted by the same order it is these, after one task each.
+   */
   takeBack: number;
-  /** The first of these may be used after so long, each next one so much later. */
+  /**
+   * The first of those granted may be used after so long, each next one so much later. On this node no task begins sooner
+   * than that after another, either.
+   */
   afterMs: number;
   everyMs: number;
 }

@@ -60,6 +60,7 @@ function specOf(spec: WireRunSpec | undefined): RunSpec {
     ...spec,
     policy: spec.policy as PolicyName,
     transport: spec.transport as RunSpec['transport'],
+    until: spec.until as RunSpec['until'],
     kind: spec.kind === 2 ? 'io' : 'cpu',
     shape: shapeOf(spec.shape),
   };

@@ -46,6 +46,7 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
     deadlineMs: spec?.deadlineMs ?? 0,
     maxInFlightPerTarget: spec?.maxInFlightPerTarget ?? 0,
     maxRatePerTarget: spec?.maxRatePerTarget ?? 0,
+    until: (spec?.until || 'all') as RunRequest['until'],
     transport: (spec?.transport ?? '') as RunRequest['transport'],
   };
 }

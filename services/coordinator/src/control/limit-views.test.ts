@@ -15,7 +15,11 @@ const engine = new Engine({
   onStuck: () => {},
 });
 const kept: Record<string, number> = { ...limits, noProgressMs: NO_PROGRESS_MS };
-for (const [part, table] of Object.entries({ scheduler: schedulerLimits, fanout: fanoutLimits, politeness: politenessLimits })) {
+for (const [part, table] of Object.entries({
+  scheduler: schedulerLimits,
+  fanout: fanoutLimits,
+  politeness: politenessLimits,
+})) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
 const told = coordinatorStatusOf(engine, '0.1.0').limits;

@@ -20,6 +20,7 @@ const good: RunRequest = {
   maxInFlightPerTarget: 0,
   maxRatePerTarget: 0,
   transport: 'grpc',
+  until: 'all',
 };
 const shape = (processes: number, threads: number, concurrency: number) => ({
   shape: { processes, threads, concurrency },

@@ -19,6 +19,8 @@ export function admit(request: RunRequest): void {
   whole('retries', retries, 0, schedulerLimits.retriesPerTaskMax);
   if (!policyNames.includes(policy))
     throw bad(`policy ${JSON.stringify(shortened(policy))} is unknown; use ${policyNames.join(', ')}`);
+  if (!['first', 'any', 'all'].includes(request.until))
+    throw bad(`it waits until ${JSON.stringify(shortened(request.until))}; use first, any or all`);
   if (!['', 'grpc', 'nats'].includes(request.transport))
     throw bad(`transport ${JSON.stringify(shortened(request.transport))} is unknown; use grpc or nats`);
   plainParameters(request.paramsJson);

@@ -8,7 +8,7 @@ import type { Fleet } from './fleet.ts';
 import type { History } from './history.ts';
 import { limits } from './limits.ts';
 import type { Entry } from './record.ts';
-import type { RunRecord } from './run-record.ts';
+import type { RunRecord, RunRequest } from './run-record.ts';
 
 type Of<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
 
@@ -20,6 +20,13 @@ export interface BooksOptions {
   /** A run is over, and nothing more will be written of it. */
   readonly onEnded: (effect: Of<'runEnded'>) => void;
 }
+
+/** Why a run is stopped that has what it waited for. */
+export const ENOUGH: Readonly<Record<RunRequest['until'], string>> = {
+  first: 'enough: its first task has ended',
+  any: 'enough: one of its tasks has succeeded',
+  all: '',
+};
 
 export class Books {
   readonly #options: BooksOptions;
@@ -125,9 +132,15 @@ export class Books {
 
   #ended(effect: Of<'runEnded'>, at: number): void {
     const run: RunRecord = this.#options.history.get(effect.runId);
-    run.end(effect.state, effect.reason, effect.counts, at);
+    run.end(endOf(run, effect), effect.reason, effect.counts, at);
     this.#options.history.ended(run);
     this.#options.onEnded(effect);
     run.changed();
   }
+}
+
+/** One that was stopped because it had what it waited for has not been cancelled. */
+function endOf({ request }: RunRecord, { state, reason, counts }: Of<'runEnded'>): Of<'runEnded'>['state'] {
+  if (state !== 'cancelled' || reason !== ENOUGH[request.until]) return state;
+  return counts.succeeded > 0 ? 'succeeded' : 'failed';
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { decodeValue, unpack } from '@regatta/workloads';
+import { decodeValue, pack, unpack } from '@regatta/workloads';
 import { Engine } from './engine.ts';
 import { limits } from './limits.ts';
 import type { RunInputs } from './run-inputs.ts';
@@ -309,5 +309,45 @@ describe('why a run is not done', () => {
     assert.equal(stuck.length, 1);
     assert.equal(stuck[0]!.runId, id);
     assert.match(stuck[0]!.reasons[0]!.text, /no node/i);
+  });
+});
+
+describe('a run that does not wait for all of its tasks', () => {
+  const fail = (node: FakeNode): void => {
+    const given = node.take();
+    const failures = [{ task: given.from, code: 'TASK_THREW', message: 'no', stack: '' }];
+    node.report({ ...given, to: given.from + 1 }, { failures, results: pack([new Uint8Array(0)]) });
+  };
+
+  it('ends with the first that succeeds, and stops the others', () => {
+    const node = new FakeNode(engine, 'a', 3);
+    const shape = { processes: 3, threads: 1, concurrency: 1 };
+    const id = submit({ tasks: 9, chunk: 1, policy: 'self', shape, until: 'any' });
+    fail(node);
+    assert.equal(engine.run(id).state, 'running');
+    node.report(node.take());
+    assert.equal(engine.run(id).state, 'stopping');
+    assert.ok(node.cancelled.length > 0);
+    while (node.assigned.length > 0) node.stop(node.take());
+    const { state, reason } = engine.run(id);
+    assert.deepEqual([state, reason], ['succeeded', 'enough: one of its tasks has succeeded']);
+    const { succeeded, failed, cancelled } = engine.counts(engine.run(id));
+    assert.deepEqual([succeeded, failed, cancelled], [1, 1, 7]);
+  });
+
+  it('ends with the first that ends, as that did', () => {
+    const node = new FakeNode(engine, 'a');
+    const id = submit({ tasks: 9, chunk: 1, policy: 'self', until: 'first' });
+    fail(node);
+    while (node.assigned.length > 0) node.stop(node.take());
+    assert.deepEqual([engine.run(id).state, engine.run(id).reason], ['failed', 'enough: its first task has ended']);
+  });
+
+  it('is cancelled like any other before that', () => {
+    const node = new FakeNode(engine, 'a');
+    const id = submit({ tasks: 9, chunk: 1, policy: 'self', until: 'any' });
+    engine.cancel(id, 'enough of this');
+    while (node.assigned.length > 0) node.stop(node.take());
+    assert.equal(engine.run(id).state, 'cancelled');
   });
 });

@@ -19,7 +19,7 @@ import { slicePack } from '@regatta/workloads';
 import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
 import { type Outcome, saidOf, withoutTold } from './bookkeeping.ts';
-import { Books } from './books.ts';
+import { Books, ENOUGH } from './books.ts';
 import { Shelf } from './byte-log.ts';
 import { Clock } from './clock.ts';
 import {
@@ -534,6 +534,9 @@ export class Engine {
   #heed(effect: Effect): void {
     this.#orders.give(effect);
     switch (effect.kind) {
+      case 'commit':
+      case 'giveUp':
+        return this.#stopIfEnough(effect.runId);
       case 'withdraw':
         // Whoever works on one of them has been told to stop, and what it still says will be late news.
         for (const attemptId of effect.attemptIds) this.#letGo(effect.runId, attemptId);
@@ -557,6 +560,14 @@ export class Engine {
         this.#letGo(runId, attemptId);
       }
     }
+  }
+
+  #stopIfEnough(runId: string): void {
+    const { until } = this.#history.get(runId).request;
+    const run = this.#scheduler.runs.get(runId);
+    if (until === 'all' || run?.active !== true) return;
+    const ended = until === 'any' ? run.succeeded : run.succeeded + run.failed;
+    if (ended > 0) this.#post({ kind: 'runStopped', runId, reason: ENOUGH[until] });
   }
 
   #letGo(runId: string, attemptId: number): void {

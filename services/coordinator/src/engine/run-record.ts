@@ -9,6 +9,8 @@ export interface RunRequest {
   readonly kind: 'cpu' | 'io';
   /** How chunks reach nodes; empty for what suits the kind. */
   readonly transport: 'grpc' | 'nats' | '';
+  /** What it waits for: its first task to end, the first to succeed, or all of them. */
+  readonly until: 'first' | 'any' | 'all';
   readonly paramsJson: string;
   readonly tasks: number;
   readonly model: string;

@@ -19,6 +19,7 @@ export const requestFor = (over: Partial<RunRequest> = {}): RunRequest => ({
   maxInFlightPerTarget: 0,
   maxRatePerTarget: 0,
   transport: 'grpc',
+  until: 'all',
   ...over,
 });
 
