@@ -142,6 +142,34 @@ describe('a run through a queue gives what a serial run gives, each task once, t
   });
 });
 
+describe('with thousands of tasks in flight in one lane of one thread', () => {
+  const many = { count: 6_000, ms: 1_500, distribution: 'uniform' };
+
+  it('waits for all of them, for the first that ends, for any that succeeds, or stops all', async () => {
+    await using nats = await startNats();
+    await using cluster = await start(nats);
+    using direct = new Direct(cluster.address);
+    const wide = { concurrency: 3_000, policy: 'self', chunk: 1 } as const;
+    const all = await direct.run('io-wait', many, wide);
+    assertRight(all, 6_000);
+    // One after another they would take two hours, 64 at a time more than a minute.
+    assert.ok(all.wallMs < 15_000, `${all.wallMs} ms`);
+    for (const until of ['first', 'any'] as const) {
+      const run = await direct.run('io-wait', many, { ...wide, until });
+      assert.equal(run.state, 'succeeded');
+      assert.ok(run.succeeded >= 1 && run.cancelled > 3_000, `${run.succeeded} of them were awaited`);
+      assert.ok(run.wallMs < all.wallMs, `${run.wallMs} ms`);
+    }
+    const runId = await direct.submit('io-wait', many, wide);
+    await eventually(async () => (await direct.client.run(runId)).inFlight >= 6_000, 10_000, 'all of them to be out');
+    const cancelledAt = performance.now();
+    await direct.client.cancel(runId, 'enough');
+    assert.equal((await direct.ended(runId)).state, 'cancelled');
+    assert.ok(performance.now() - cancelledAt < 2_000, 'it took too long');
+    await eventually(async () => (await messagesIn(nats, 'REGATTA_WORK')) === 0, 5_000, 'the queue to be empty');
+  });
+});
+
 describe('a run through a queue that is cancelled', () => {
   for (const model of ['async', 'threads', 'processes'] satisfies ModelName[]) {
     it(`stops within a second in a tight loop with ${model}, and leaves nothing in the queue`, async () => {
