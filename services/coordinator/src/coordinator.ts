@@ -136,6 +136,7 @@ export class Coordinator {
           log: journal,
           insides: engine.insides,
           onLost: ({ message }) => this.#change(() => this.#stepDown(message)),
+          onNoRoom: () => engine.stopLargest(),
           onTrouble: (line) => log.warn(line),
         },
         snapshots,

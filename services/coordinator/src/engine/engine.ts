@@ -190,6 +190,12 @@ export class Engine {
     }
   }
 
+  /** What is recorded has no more room. The run that takes most of it ends without its results, so that others go on. */
+  stopLargest(): void {
+    const runId = this.#history.dropLargestResults();
+    if (runId !== undefined) this.#stopUnkept(runId, 'the journal is full, and its results take the most of it');
+  }
+
   /** Takes no more events and gives no more orders: its place is another's. */
   end(reason: string): void {
     clearInterval(this.#watching);

@@ -49,16 +49,31 @@ export class History {
     for (const run of ended) this.#ended.add(run);
   }
 
-  /** Drops the results of the oldest runs that have some, to make room elsewhere. */
-  dropOldestResults(runs: number): void {
-    let left = runs;
+  /** Drops the results of the oldest runs that have some, to make room elsewhere. @returns of how many */
+  dropOldestResults(runs: number): number {
+    let dropped = 0;
     for (const run of this.#ended) {
-      if (left <= 0) return;
+      if (dropped >= runs) break;
       if (run.results.dropped) continue;
-      left--;
-      run.results.drop();
-      this.#onForgotten(run.id, 'results');
+      this.#drop(run);
+      dropped++;
     }
+    return dropped;
+  }
+
+  /** Drops those of the run that goes on and has most of them. @returns its id; undefined where no run has any */
+  dropLargestResults(): string | undefined {
+    let largest: RunRecord | undefined;
+    for (const run of this.#runs.values()) {
+      if (!run.ended && run.results.bytes > (largest?.results.bytes ?? 0)) largest = run;
+    }
+    if (largest !== undefined) this.#drop(largest);
+    return largest?.id;
+  }
+
+  #drop(run: RunRecord): void {
+    run.results.drop();
+    this.#onForgotten(run.id, 'results');
   }
 
   /** Newest first. */
@@ -98,8 +113,7 @@ export class History {
       if (excess <= 0) return;
       if (run.results.bytesOnDisk === 0) continue;
       excess -= run.results.bytesOnDisk;
-      run.results.drop();
-      this.#onForgotten(run.id, 'results');
+      this.#drop(run);
     }
   }
 

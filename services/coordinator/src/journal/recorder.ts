@@ -13,16 +13,19 @@ import type { ResultStore, StoredResults } from '../engine/result-store.ts';
 import { dumpOf, dumpRuns, type EngineDump, type Insides, type StoredEntry, storedOf } from '../engine/revival.ts';
 import type { RunInputs } from '../engine/run-inputs.ts';
 import type { RunRecord } from '../engine/run-record.ts';
-import { bytesOfEntries, bytesOfResults, bytesOfRun, bytesOfSnapshot, resultsIn } from './codec.ts';
+import { bytesOfEntries, bytesOfResults, bytesOfRun, bytesOfSnapshot } from './codec.ts';
 import { limits } from './limits.ts';
 import type { JournalLog } from './log.ts';
 import { replayRun } from './replay.ts';
+import { readResults } from './results.ts';
 
 export interface RecorderOptions {
   readonly log: JournalLog;
   readonly insides: Insides;
   /** Nothing more will be safe: another coordinator writes, or the journal is gone. Called once. */
   readonly onLost: (error: RegattaError) => void;
+  /** The journal is full, and there are no results of ended runs left to be given up. */
+  readonly onNoRoom: () => void;
   /** News for the log, in a line. */
   readonly onTrouble: (line: string) => void;
   /** Of steps, after which all of the engine is written down. */
@@ -50,7 +53,8 @@ export class JournalRecorder implements Recorder {
   #bytesSinceDump = 0;
   /** Of the snapshots that the journal has, oldest first: what each covers. */
   readonly #snapshots: number[];
-  #full = false;
+  /** Why the last was refused: what follows waits until it is written again. */
+  #refusal: string | undefined;
   #lost: RegattaError | undefined;
 
   /** @param snapshots what those in the journal cover */
@@ -60,8 +64,7 @@ export class JournalRecorder implements Recorder {
   }
 
   get complaint(): string | undefined {
-    if (this.#full) return 'the journal is full: nothing can be written until older runs are forgotten';
-    const waiting = this.#options.log.waiting;
+    const waiting = this.#refusal ?? this.#options.log.waiting;
     return waiting === undefined ? undefined : `the journal waits: ${waiting}`;
   }
 
@@ -107,9 +110,7 @@ export class JournalRecorder implements Recorder {
   }
 
   async fetchResults(runId: string, store: ResultStore): Promise<void> {
-    for await (const { body } of this.#options.log.read({ kind: `results.${runId}` })) {
-      for (const part of resultsIn(body)) store.add(part);
-    }
+    await readResults(this.#options.log, runId, store);
   }
 
   replay(runId: string): Promise<Replay> {
@@ -139,13 +140,17 @@ export class JournalRecorder implements Recorder {
       this.#bytesSinceDump = 0;
     }
     this.#unsettled.push(batch);
-    if (!this.#full) this.#write(batch);
+    if (this.#refusal === undefined) this.#write(batch);
   }
 
   #write(batch: Batch): void {
-    const { log } = this.#options;
+    const { log, insides } = this.#options;
     // R1. What becomes of them is known by the record that follows.
-    for (const [runId, parts] of batch.results) log.append(`results.${runId}`, bytesOfResults(parts)).catch(() => {});
+    for (const [runId, parts] of batch.results) {
+      if (insides.history.find(runId)?.results.dropped === true) continue;
+      const written = (): boolean => batch.results.delete(runId);
+      log.append(`results.${runId}`, bytesOfResults(parts)).then(written, () => {});
+    }
     const bytes = bytesOfEntries(batch.entries);
     this.#bytesSinceDump += bytes.byteLength;
     log.append('events', bytes).then(
@@ -185,22 +190,26 @@ export class JournalRecorder implements Recorder {
   }
 
   #refused(error: RegattaError): void {
-    if (this.#lost !== undefined || this.#full) return;
-    if (error.code === 'JOURNAL_FULL' || error.code === 'JOURNAL_BEHIND') return this.#waitForRoom(error);
+    if (this.#lost !== undefined || this.#refusal !== undefined) return;
+    if (error.code === 'JOURNAL_FULL') this.#makeRoom(error);
+    if (error.code === 'JOURNAL_FULL' || error.code === 'JOURNAL_BEHIND') return this.#writeAgain(error);
     this.#lost = error;
     for (const { done } of this.#waiters) done.reject(error);
     this.#waiters = [];
     this.#options.onLost(error);
   }
 
+  #makeRoom({ message }: RegattaError): void {
+    this.#options.onTrouble(message);
+    const dropped = this.#options.insides.history.dropOldestResults(limits.fullDropRuns);
+    if (dropped === 0) this.#options.onNoRoom();
+  }
+
   /** R2. */
-  #waitForRoom(error: RegattaError): void {
-    this.#full = true;
-    this.#options.onTrouble(error.message);
-    const { history } = this.#options.insides;
-    history.dropOldestResults(limits.fullDropRuns);
+  #writeAgain({ message }: RegattaError): void {
+    this.#refusal = message;
     setTimeout(() => {
-      this.#full = false;
+      this.#refusal = undefined;
       for (const batch of this.#unsettled) this.#write(batch);
     }, limits.fullRetryMs).unref();
   }

@@ -50,7 +50,9 @@ async function begin({ bytesPerSnapshot = 2 ** 30, bytesMax = 2 ** 28 } = {}): P
   const onTrouble = (line: string): void => void troubles.push(line);
   const onLost = (): void => {};
   const { insides } = engine;
-  const recorder = new JournalRecorder({ log, insides, onLost, onTrouble, bytesPerSnapshot }, recovered.snapshots);
+  const onNoRoom = (): void => engine.stopLargest();
+  const options = { log, insides, onLost, onNoRoom, onTrouble, bytesPerSnapshot };
+  const recorder = new JournalRecorder(options, recovered.snapshots);
   engine.begin(recorder);
   for (const runId of recovered.ended) recorder.ended(engine.run(runId));
   return { engine, memory, log, recovered };
@@ -170,6 +172,46 @@ describe('an engine that takes over', () => {
       code: 'JOURNAL_DIFFERS',
       message: /^the journal's tick of 20\S+Z comes out otherwise/,
     });
+  });
+});
+
+describe('a journal that is full', () => {
+  /** A run with results of about so many bytes. */
+  async function runOf(engine: Engine, node: FakeNode, bytes: number): Promise<string> {
+    const id = await engine.submitSafely(requestFor({ tasks: 1 }));
+    node.report(node.take(), { results: pack([new Uint8Array(bytes)]) });
+    return id;
+  }
+
+  it('gives up the results of the oldest runs, and goes on', async () => {
+    const { engine } = await begin({ bytesMax: 4 * 2 ** 20 });
+    const node = new FakeNode(engine, 'a', 1);
+    const ids: string[] = [];
+    for (let run = 0; run < 6; run++) {
+      ids.push(await runOf(engine, node, 2 ** 20));
+      await engine.settled();
+    }
+    assert.ok(ids.every((id) => engine.run(id).state === 'succeeded'));
+    assert.deepEqual([engine.run(ids[0]!).results.dropped, engine.run(ids[5]!).results.dropped], [true, false]);
+    assert.match(troubles.join(), /full/);
+  });
+
+  it('stops the run that fills it, with the reason, and goes on with others', async () => {
+    const { engine } = await begin({ bytesMax: 4 * 2 ** 20 });
+    const node = new FakeNode(engine, 'a', 1);
+    const small = await runOf(engine, node, 10);
+    const large = await engine.submitSafely(requestFor({ tasks: 20, chunk: 1, policy: 'self' }));
+    for (let task = 0; task < 8 && node.assigned.length > 0; task++) {
+      node.report(node.take(), { results: pack([new Uint8Array(2 ** 20)]) });
+    }
+    await until(() => (engine.run(large).state === 'stopping' || engine.run(large).ended ? true : undefined));
+    while (node.assigned.length > 0) node.stop(node.take());
+    await engine.settled();
+    assert.match(engine.run(large).reason, /^the journal is full/);
+    assert.equal(engine.run(small).state, 'succeeded');
+    const next = await runOf(engine, node, 10);
+    await engine.settled();
+    assert.equal(engine.run(next).state, 'succeeded');
   });
 });
 

@@ -2,8 +2,9 @@
 import { RegattaError } from '@regatta/kernel';
 import { type Insides, load, loadEnded, relive } from '../engine/revival.ts';
 import { RunInputs } from '../engine/run-inputs.ts';
-import { entriesIn, resultsIn, runIn, type Snapshot, snapshotIn } from './codec.ts';
+import { entriesIn, runIn, type Snapshot, snapshotIn } from './codec.ts';
 import type { JournalLog } from './log.ts';
+import { readResults } from './results.ts';
 
 export interface Recovered {
   /** What the snapshots in the journal cover, oldest first. */
@@ -62,9 +63,7 @@ async function lastSnapshot(log: JournalLog): Promise<{ snapshot: Snapshot | und
 async function fillRuns(log: JournalLog, { history, shelf }: Insides): Promise<void> {
   for (const run of history.list()) {
     if (run.ended) continue;
-    for await (const { body } of log.read({ kind: `results.${run.id}` })) {
-      for (const part of resultsIn(body)) run.results.add(part);
-    }
+    await readResults(log, run.id, run.results);
     if (!run.hasInputs) continue;
     const inputs = new RunInputs(shelf);
     for await (const { body } of log.read({ kind: `inputs.${run.id}` })) inputs.add(body, run.request.tasks);
