@@ -16,10 +16,10 @@ import {
   type NodeLinkServiceClient,
   NodeLinkServiceService,
 } from './gen/regatta/v1/node.ts';
+import { protoLimits } from './limits.ts';
 import { PieceWriter } from './piece-writer.ts';
 
-/** Tags and lengths in one message: a few bytes of empty parts each would otherwise become a few hundred of objects. */
-const NUMBERS_MAX = 1_000_000;
+const NUMBERS_MAX = protoLimits.numbersPerMessageMax.value;
 
 interface MessageType<T> {
   encode(message: T, writer: BinaryWriter): BinaryWriter;

@@ -7,16 +7,15 @@
  *   server, a consumer made anew) is answered by asking anew, on a new inbox: requests on the old one die with it.
  * - N3: requests are for many messages each, or they would cost as much as the messages.
  */
+import { protoLimits } from '../limits.ts';
 import { type Connection, type Line, type Message, newInbox, type Subscription } from './connection.ts';
 
 const NANOS_PER_MS = 1_000_000;
-/** How often the server says that a request waits, and for how long it keeps one. */
-const HEARTBEAT_MS = 2_000;
-const EXPIRES_MS = 30_000;
-/** A server that is silent for so long has forgotten the request. */
-const SILENCE_MS = 2.5 * HEARTBEAT_MS;
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 2_000;
+const HEARTBEAT_MS = protoLimits.pullHeartbeatMs.value;
+const EXPIRES_MS = protoLimits.pullExpiresMs.value;
+const SILENCE_MS = protoLimits.pullSilenceMs.value;
+const RETRY_MS_MIN = protoLimits.pullRetryMsMin.value;
+const RETRY_MS_MAX = protoLimits.pullRetryMsMax.value;
 
 const ACK = Buffer.from('+ACK');
 const NAK = Buffer.from('-NAK');
@@ -60,7 +59,7 @@ export class Intake {
   #subscription: Subscription | undefined;
   #outstanding = 0;
   #heardAt = 0;
-  #retryMs = RETRY_MS_MIN;
+  #retryMs: number = RETRY_MS_MIN;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 

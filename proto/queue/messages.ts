@@ -1,10 +1,10 @@
 /** Messages of the queue as bytes. What comes in may be anybody's: reading throws for what is none of ours. */
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Outcomes, WorkItem } from '../gen/regatta/v1/queue.ts';
+import { protoLimits } from '../limits.ts';
 import { PieceWriter } from '../piece-writer.ts';
 
-/** Tags and lengths in one message: empty parts of two bytes each would become hundreds of times that in memory. */
-const NUMBERS_MAX = 100_000;
+const NUMBERS_MAX = protoLimits.numbersPerQueuedMessageMax.value;
 
 export const writeWorkItem = (item: WorkItem): Buffer => write((to) => WorkItem.encode(item, to.asBinaryWriter()));
 export const writeOutcomes = (outcomes: Outcomes): Buffer =>

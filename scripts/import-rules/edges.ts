@@ -37,9 +37,10 @@ const WIRE_HOLDERS: Readonly<Record<string, string>> = {
   'services/coordinator/src/cli/client.ts': 'the client end of the control API',
 };
 
-/** In the same package, but no wire types: which versions of the protocol there are, and how messages get through NATS. */
+/** In the same package, but no wire types: versions of the protocol, bounds, and how messages get through NATS. */
 const NO_WIRE_TYPES = new Set([
   '@regatta/proto/version',
+  '@regatta/proto/limits',
   '@regatta/proto/queue-names',
   '@regatta/proto/queue-outbox',
   '@regatta/proto/queue-intake',

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { brokerLimitViews } from '@regatta/broker';
+import { protoLimits } from '@regatta/proto/limits';
 import { limits as fanoutLimits } from './fanout/limits.ts';
 import { limits, limitViews } from './limits.ts';
+import { limits as politenessLimits } from './politeness/limits.ts';
 import { limits as hostLimits } from './worker/limits.ts';
 
 /** A coordinator tells so many of a node, and so much of each. */
@@ -9,9 +12,11 @@ const TOLD_MAX = 200;
 const CHARACTERS_MAX = 200;
 
 const kept: Record<string, number> = { ...limits, hostTasksMax: 12_345, hostMemoryBytesMax: 300 * 2 ** 20 };
-for (const [part, table] of Object.entries({ host: hostLimits, fanout: fanoutLimits })) {
+for (const [part, table] of Object.entries({ host: hostLimits, fanout: fanoutLimits, politeness: politenessLimits })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
+for (const { name, value } of brokerLimitViews()) kept[`broker.${name}`] = value;
+for (const [name, { value }] of Object.entries(protoLimits)) kept[`proto.${name}`] = value;
 const told = limitViews({ tasksMax: 12_345, memoryBytesMax: 300 * 2 ** 20 });
 
 describe('what a node tells of its limits', () => {

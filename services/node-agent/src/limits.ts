@@ -1,6 +1,9 @@
 /** What the agent bounds, units in the names. What a host process bounds is in worker/limits.ts, the queue in fanout/limits.ts. */
+import { brokerLimitViews } from '@regatta/broker';
 import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { protoLimits } from '@regatta/proto/limits';
 import { fanoutLimitViews } from './fanout/limits.ts';
+import { politenessLimitViews } from './politeness/limits.ts';
 import { views as workerViews } from './worker/limits.ts';
 
 const own = defineLimits({
@@ -69,5 +72,8 @@ export const limitViews = ({ tasksMax, memoryBytesMax }: HostLimits): LimitView[
   { name: 'hostMemoryBytesMax', ...limit(memoryBytesMax, 'bytes', 'resident, at which a host process is killed') },
   ...own.views({ hostTasksMax: tasksMax }),
   ...inGroup('fanout', fanoutLimitViews()),
+  ...inGroup('politeness', politenessLimitViews()),
+  ...inGroup('broker', brokerLimitViews()),
+  ...inGroup('proto', defineLimits(protoLimits).views()),
   ...inGroup('host', workerViews()),
 ];

@@ -1,10 +1,21 @@
 /** What the command line bounds, units in the names; and starting and ending a cluster on this machine. */
-import { defineLimits, limit } from '@regatta/kernel';
+import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { embeddedLimitViews } from '../embedded/limits.ts';
 
-export const { limits, views } = defineLimits({
+const own = defineLimits({
   agentsMax: limit(64, 'nodes', 'that up starts'),
   repeatsMax: limit(100, 'rounds', 'of a race that are measured'),
   answerMsMax: limit(5_000, 'ms', 'for the coordinator to answer'),
+  replayMsMax: limit(600_000, 'ms', 'for the coordinator to live the events of a run again'),
+  coordinatorsMax: limit(
+    16,
+    'addresses',
+    'of coordinators that may be given; those that one names as leading likewise',
+  ),
+  leaderMsMax: limit(15_000, 'ms', 'for a coordinator to lead, where there are some and none does'),
+  successorMsMax: limit(60_000, 'ms', 'for another to take over, while a run is followed whose coordinator went away'),
+  leaderLookMs: limit(200, 'ms', 'between two looks for a coordinator that leads'),
+  leaderQuietMs: limit(1_000, 'ms', 'of looking for one before there is a word of it'),
   uploadPartBytes: limit(1_048_576, 'bytes', 'inputs that are sent together, unless it is a single one'),
   failuresShownMax: limit(5, 'tasks', 'failures that are printed after a run'),
   progressDrawMs: limit(80, 'ms', 'between two drawings of a bar'),
@@ -18,3 +29,8 @@ export const { limits, views } = defineLimits({
   endPollMs: limit(25, 'ms', 'between two looks at processes that end'),
   logTailCharacters: limit(600, 'characters', "of a log's end that are searched for why a process did not start"),
 });
+
+export const { limits } = own;
+
+/** All that this process keeps to, for `regatta status --verbose`. */
+export const views = (): LimitView[] => [...own.views(), ...inGroup('embedded', embeddedLimitViews())];

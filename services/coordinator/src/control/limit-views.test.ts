@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { brokerLimitViews } from '@regatta/broker';
+import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
 import { Engine } from '../engine/engine.ts';
 import { limits } from '../engine/limits.ts';
 import { limits as fanoutLimits } from '../fanout/limits.ts';
+import { limits as journalLimits } from '../journal/limits.ts';
 import { limits as politenessLimits } from '../politeness/limits.ts';
 import { coordinatorStatusOf } from './codec.ts';
 
@@ -19,9 +22,12 @@ for (const [part, table] of Object.entries({
   scheduler: schedulerLimits,
   fanout: fanoutLimits,
   politeness: politenessLimits,
+  journal: journalLimits,
 })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
+for (const { name, value } of brokerLimitViews()) kept[`broker.${name}`] = value;
+for (const [name, { value }] of Object.entries(protoLimits)) kept[`proto.${name}`] = value;
 const told = coordinatorStatusOf(engine, '0.1.0').limits;
 
 describe('what the coordinator tells of its limits', () => {

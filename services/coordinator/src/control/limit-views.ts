@@ -1,8 +1,11 @@
-/** What bounds the coordinator keeps to, as it tells them: its own, its queue's, and its scheduler's with their units. */
-import { inGroup, type LimitView, limit } from '@regatta/kernel';
+/** What bounds the coordinator keeps to, as it tells them: its own, its parts', and its scheduler's with their units. */
+import { brokerLimitViews } from '@regatta/broker';
+import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
 import { limitViews } from '../engine/limits.ts';
 import { fanoutLimitViews } from '../fanout/limits.ts';
+import { journalLimitViews } from '../journal/limits.ts';
 import { politenessLimitViews } from '../politeness/limits.ts';
 
 /** The scheduler declares bare numbers. One without words here does not compile. */
@@ -39,5 +42,8 @@ export const coordinatorLimitViews = (noProgressMs: number): LimitView[] => [
   ...limitViews(noProgressMs),
   ...inGroup('fanout', fanoutLimitViews()),
   ...inGroup('politeness', politenessLimitViews()),
+  ...inGroup('journal', journalLimitViews()),
+  ...inGroup('broker', brokerLimitViews()),
+  ...inGroup('proto', defineLimits(protoLimits).views()),
   ...inGroup('scheduler', schedulerViews),
 ];

@@ -1,7 +1,7 @@
 /** What an embedded nats-server is held to, and how long getting one may take; units in the names. */
 import { defineLimits, limit } from '@regatta/kernel';
 
-export const { limits } = defineLimits({
+export const { limits, views: embeddedLimitViews } = defineLimits({
   natsPayloadBytesMax: limit(8_388_608, 'bytes', 'one message of an embedded nats-server'),
   // Before the server cuts a connection off as too slow: many payloads of the greatest size.
   natsPendingBytesMax: limit(268_435_456, 'bytes', 'that wait for one connection of an embedded nats-server'),

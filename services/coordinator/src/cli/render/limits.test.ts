@@ -26,6 +26,13 @@ describe('a table of limits', () => {
     );
   });
 
+  it('says in words which part of a process keeps to them', () => {
+    for (const part of ['scheduler', 'fanout', 'politeness', 'journal', 'broker', 'proto', 'host', 'embedded']) {
+      const [heading] = limitTables('x', [limitView(`${part}.gatherMs`, 1, 'ms')]);
+      assert.match(heading!, /^Limits of x: \w+ .*\w$/, part);
+    }
+  });
+
   it('gives sizes in binary units, and long times in larger ones where they are whole', () => {
     assert.deepEqual(
       [1_048_576, 17_179_869_184].map((value) => shownOf(value, 'bytes')),

@@ -7,6 +7,11 @@ import { table } from './table.ts';
 const PARTS: Readonly<Record<string, string>> = {
   scheduler: 'its scheduler',
   fanout: 'its end of the queue in NATS',
+  politeness: 'its politeness towards targets',
+  journal: 'its journal and its lease in NATS',
+  broker: 'its connection to NATS',
+  proto: 'messages and how it asks NATS for them',
+  embedded: 'a nats-server of its own',
   host: 'each of its host processes',
 };
 
