@@ -49,7 +49,14 @@ beforeEach(() => {
 });
 
 const shape = { processes: 1, threads: 1, concurrency: 1 };
-const openOf = (runId: string, paramsJson = '{}') => ({ runId, workload: 'noop', paramsJson, shape, taskTimeoutMs: 0, polite: false });
+const openOf = (runId: string, paramsJson = '{}') => ({
+  runId,
+  workload: 'noop',
+  paramsJson,
+  shape,
+  taskTimeoutMs: 0,
+  polite: false,
+});
 
 function assign(attemptId: number, bytes = 0): void {
   const inputs = bytes === 0 ? undefined : () => new Uint8Array(bytes).fill(attemptId);

@@ -39,6 +39,19 @@ describe('with options', () => {
     assert.deepEqual([nodes, policy, chunk, tasks, taskTimeoutMs, deadlineMs], [5, 'self', 6, 7, 500, 2000]);
   });
 
+  it('asks to be polite as they say, where there is somebody to be polite to', () => {
+    const words = ['--max-in-flight-per-target', '3', '--max-rate-per-target', '0.5'];
+    const { spec } = planRun('web-scraper', parsed(...words));
+    assert.deepEqual([spec.maxInFlightPerTarget, spec.maxRatePerTarget], [3, 0.5]);
+    const { spec: plain } = planRun('web-scraper', parsed());
+    assert.deepEqual([plain.maxInFlightPerTarget, plain.maxRatePerTarget], [0, 0]);
+    assert.throws(() => planRun('noop', parsed(...words)), { code: 'NO_TARGET' });
+    for (const bad of ['0', '-1', '1e9', 'x', '0.0001']) {
+      assert.throws(() => parsed('--max-rate-per-target', bad), { name: 'CommanderError' }, bad);
+      assert.throws(() => parsed('--max-in-flight-per-target', bad), { name: 'CommanderError' }, bad);
+    }
+  });
+
   it('refuses those out of bounds', () => {
     const bad = ['--model x', '--policy x', '--threads 0', '--nodes 4097', '--chunk 0', '--retries -1', '--set x'];
     for (const text of bad) assert.throws(() => parsed(...text.split(' ')), { name: 'CommanderError' }, text);

@@ -5,11 +5,20 @@ import { builtinWorkloads, findWorkload, type Parameters, resolveParameters, typ
 import { type Command, Option } from 'commander';
 import { admit } from '../engine/admission.ts';
 import { limits } from '../engine/limits.ts';
+import { limits as politenessLimits } from '../politeness/limits.ts';
+import { isPolite } from '../politeness/politeness.ts';
 import { defaultModel, type ModelName, modelNames, shapeOf } from './models.ts';
-import { duration, setting, wholeNumber } from './options.ts';
+import { duration, positiveNumber, setting, wholeNumber } from './options.ts';
 import type { RunSpec } from './views.ts';
 
-export interface RunOptions {
+/** Towards what the tasks talk to. */
+export interface PolitenessOptions {
+  readonly maxInFlightPerTarget?: number;
+  /** A second. */
+  readonly maxRatePerTarget?: number;
+}
+
+export interface RunOptions extends PolitenessOptions {
   readonly model?: ModelName;
   readonly processes?: number;
   readonly threads?: number;
@@ -19,6 +28,7 @@ export interface RunOptions {
   readonly chunk?: number;
   readonly retries: number;
   readonly transport?: RunSpec['transport'];
+  readonly until?: RunSpec['until'];
   /** Of a task, in ms. */
   readonly timeout?: number;
   /** Of the run, in ms. */
@@ -26,9 +36,24 @@ export interface RunOptions {
   readonly set?: Readonly<Record<string, string>>;
 }
 
+export function addPolitenessOptions(command: Command): Command {
+  const { inFlightSettableMax, ratePerSecondSettableMin, ratePerSecondSettableMax } = politenessLimits;
+  return command
+    .option(
+      '--max-in-flight-per-target <n>',
+      'tasks that talk to one target (a host, a database) at a time, over all nodes',
+      wholeNumber(1, inFlightSettableMax),
+    )
+    .option(
+      '--max-rate-per-target <n>',
+      'tasks a second that begin to talk to one target, over all nodes; 0.5 is one in two seconds',
+      positiveNumber(ratePerSecondSettableMin, ratePerSecondSettableMax),
+    );
+}
+
 export function addRunOptions(command: Command): Command {
   const side = wholeNumber(1, limits.shapeSideMax);
-  return command
+  return addPolitenessOptions(command)
     .addOption(new Option('--model <name>', 'how a node works; default: by the kind of workload').choices(modelNames))
     .option('--processes <n>', 'host processes a node (default: its share of cores)', side)
     .option('--threads <n>', 'threads a process (default: its share of cores)', side)
@@ -47,6 +72,11 @@ export function addRunOptions(command: Command): Command {
         'grpc',
         'nats',
       ]),
+    )
+    .addOption(
+      new Option('--until <which>', 'end with the first task that ends, with any that succeeds, or with all')
+        .choices(['first', 'any', 'all'])
+        .default('all'),
     )
     .option('--timeout <time>', 'for one task: 500ms, 5s, 2m; a bare number is seconds', duration)
     .option('--deadline <time>', 'for the whole run, likewise', duration)
@@ -85,9 +115,15 @@ export function planRun(name: string, options: RunOptions): PlannedRun {
     taskTimeoutMs: options.timeout ?? 0,
     deadlineMs: options.deadline ?? 0,
     transport: options.transport ?? '',
+    until: options.until ?? 'all',
+    maxInFlightPerTarget: options.maxInFlightPerTarget ?? 0,
+    maxRatePerTarget: options.maxRatePerTarget ?? 0,
   };
   // The coordinator says the same, but only once there is one.
   admit(spec);
+  // It knows no workload from inside.
+  if (isPolite(spec) && workload.target === undefined)
+    throw new RegattaError('NO_TARGET', `the tasks of ${name} talk to no target: leave out --max-…-per-target`);
   return { workload, params, spec };
 }
 

@@ -9,7 +9,8 @@
  * - X3: an order to stop is obeyed within `stopGraceMs` and the time of a kill, whatever the task does.
  */
 import { type HostLimits, limits } from '../limits.ts';
-import type { HostNews, LateFailure } from '../worker/messages.ts';
+import { Desk } from '../politeness/desk.ts';
+import type { HostNews, LateFailure, PermitWord } from '../worker/messages.ts';
 import { bareNews } from '../worker/messages.ts';
 import type { Host, HostDeath } from './host.ts';
 import { HostPool } from './host-pool.ts';
@@ -36,6 +37,8 @@ interface Held {
   host: Host | undefined;
   startedAt: number;
   newsAt: number;
+  /** Its next task waits to talk to its target, or has not said since that it began. */
+  waits: boolean;
   /** What its lane spent on it so far. */
   laneMs: number;
   /** Where in its host it is worked on; undefined until it has spoken. */
@@ -49,6 +52,8 @@ interface Held {
 }
 
 export class Executor {
+  /** Where tasks of polite runs get their permits. */
+  readonly desk = new Desk((attemptId) => this.#held.get(attemptId)?.host?.permit(attemptId));
   readonly #cores: number;
   readonly #pool: HostPool;
   readonly #report: (outcome: Outcome) => void;
@@ -85,6 +90,7 @@ export class Executor {
       options.hostLimits,
       {
         late: options.reportLate,
+        permit: (host, word) => this.#onPermitWord(host, word),
         news: (host, news, stallMs) => this.#onNews(host, news, stallMs),
         death: (host, death) => this.#onDeath(host, death),
       },
@@ -125,6 +131,7 @@ export class Executor {
       host: undefined,
       startedAt: 0,
       newsAt: 0,
+      waits: false,
       laneMs: 0,
       thread: undefined,
       reported: assignment.from,
@@ -148,6 +155,9 @@ export class Executor {
 
   close(runId: string): void {
     this.#letGo(({ assignment }) => assignment.runId === runId);
+    // Nobody will ever let it begin.
+    for (const held of this.#held.values())
+      if (held.waits && held.assignment.runId === runId) this.cancel(held.assignment.attemptId);
     this.#runs.delete(runId);
     this.#pool.closeRun(runId);
   }
@@ -160,6 +170,7 @@ export class Executor {
     const going = [...this.#held.values()].filter(({ run }) => all || !run.order.pulled);
     for (const { assignment, host } of going) {
       this.#held.delete(assignment.attemptId);
+      this.desk.done(assignment.attemptId);
       host?.attempts.delete(assignment.attemptId);
     }
     this.#queue = this.#queue.filter(({ assignment }) => this.#held.has(assignment.attemptId));
@@ -198,6 +209,7 @@ export class Executor {
     const held = this.#holders.size > 0;
     if (held === before) return;
     this.#pool.hold(held);
+    this.desk.hold(held);
     // What was held had no chance to speak.
     if (!held) for (const attempt of this.#held.values()) attempt.newsAt = performance.now();
   }
@@ -205,6 +217,7 @@ export class Executor {
   shutDown(): void {
     clearInterval(this.#watch);
     this.reset(true);
+    this.desk.close();
     this.#pool.end();
   }
 
@@ -231,8 +244,8 @@ export class Executor {
     held.host = host;
     held.startedAt = performance.now();
     held.newsAt = held.startedAt;
-    const { runId, workload, params, taskTimeoutMs } = run.order;
-    host.give({ runId, workload, params, concurrency, taskTimeoutMs }, assignment);
+    const { runId, workload, params, taskTimeoutMs, polite = false } = run.order;
+    host.give({ runId, workload, params, concurrency, taskTimeoutMs, polite }, assignment);
   }
 
   /** What dies there dies of this alone. */
@@ -264,11 +277,23 @@ export class Executor {
     return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
   }
 
+  #onPermitWord(host: Host, word: PermitWord): void {
+    const { attemptId } = word;
+    const held = this.#held.get(attemptId);
+    if (held === undefined || held.host !== host) return;
+    // Of its thread, too, it is a sign of life.
+    held.newsAt = performance.now();
+    held.waits = word.kind === 'ask';
+    if (word.kind === 'ask') this.desk.ask(attemptId, held.assignment.runId, word.target);
+    else this.desk.done(attemptId, word.retryAfterMs);
+  }
+
   #onNews(host: Host, news: HostNews, stallMs: number): void {
     const held = this.#held.get(news.attemptId);
     // Of an attempt that was reset, or ended by a kill that came too late.
     if (held === undefined || held.host !== host) return;
     held.newsAt = performance.now();
+    held.waits = false;
     held.reported = news.to;
     held.laneMs += news.laneMs;
     held.thread = news.thread;
@@ -305,6 +330,7 @@ export class Executor {
   #release(held: Held): void {
     const { host, run, assignment } = held;
     this.#held.delete(assignment.attemptId);
+    this.desk.done(assignment.attemptId);
     if (host === undefined) {
       this.#queue = this.#queue.filter((other) => other !== held);
     } else {
@@ -354,9 +380,9 @@ export class Executor {
   #enforce(): void {
     const now = performance.now();
     for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill('order');
-    for (const held of this.#holders.size > 0 ? [] : this.#lastToSpeak().values()) {
+    for (const { held, heardAt } of this.#holders.size > 0 ? [] : this.#lastToSpeak()) {
       const { taskTimeoutMs } = held.run.order;
-      if (taskTimeoutMs === 0 || now - held.newsAt < taskTimeoutMs + slackMsOf(held)) continue;
+      if (taskTimeoutMs === 0 || now - heardAt < taskTimeoutMs + slackMsOf(held)) continue;
       held.timedOut = true;
       held.host!.kill('order');
     }
@@ -367,17 +393,20 @@ export class Executor {
 
   /**
    * By thread, the attempt that spoke last. A lane speaks as its task begins, so where a thread is blocked this is the
-   * one that blocks it; the others on it only wait for their turn.
+   * one that blocks it; the others on it only wait for their turn. A lane that waits for a permit is at work on nothing,
+   * but that it asked for one shows that its thread was not blocked.
    */
-  #lastToSpeak(): Map<string, Held> {
-    const last = new Map<string, Held>();
+  #lastToSpeak(): { readonly held: Held; readonly heardAt: number }[] {
+    const threads = new Map<string, { last: Held | undefined; heardAt: number }>();
     for (const held of this.#held.values()) {
       if (held.host === undefined || held.host.killedFor !== undefined || held.thread === undefined) continue;
-      const thread = `${held.host.pid}/${held.thread}`;
-      const other = last.get(thread);
-      if (other === undefined || held.newsAt > other.newsAt) last.set(thread, held);
+      const name = `${held.host.pid}/${held.thread}`;
+      const thread = threads.get(name) ?? { last: undefined, heardAt: Number.NEGATIVE_INFINITY };
+      threads.set(name, thread);
+      thread.heardAt = Math.max(thread.heardAt, held.newsAt);
+      if (!held.waits && held.newsAt > (thread.last?.newsAt ?? Number.NEGATIVE_INFINITY)) thread.last = held;
     }
-    return last;
+    return [...threads.values()].flatMap(({ last, heardAt }) => (last === undefined ? [] : [{ held: last, heardAt }]));
   }
 }
 

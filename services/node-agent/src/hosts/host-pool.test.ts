@@ -12,7 +12,7 @@ function begin(prestarted: number): Host {
   dead = [];
   const ignore = (): void => {};
   const hostLimits = { tasksMax: 1_000_000, memoryBytesMax: 2 ** 30 };
-  const events = { news: ignore, late: ignore, death: (host: Host) => void dead.push(host) };
+  const events = { news: ignore, late: ignore, permit: ignore, death: (host: Host) => void dead.push(host) };
   pool = new HostPool(prestarted, hostLimits, events, ignore);
   return pool.acquire(1, 1, NOBODY);
 }

@@ -14,6 +14,7 @@ import type {
   HostOrder,
   HostRun,
   LateFailure,
+  PermitWord,
   ToHost,
   WorkloadCard,
 } from '../worker/messages.ts';
@@ -35,6 +36,7 @@ export interface HostDeath {
 export interface HostEvents {
   readonly news: (host: Host, news: HostNews, stallMs: number) => void;
   readonly late: (late: LateFailure) => void;
+  readonly permit: (host: Host, word: PermitWord) => void;
   /** Something that was stopped goes on in it. */
   readonly abandoned: (host: Host) => void;
   readonly death: (host: Host, death: HostDeath) => void;
@@ -93,6 +95,9 @@ export class Host {
           return ready.resolve(message.workloads);
         case 'late':
           return events.late(message.late);
+        case 'permits':
+          for (const word of message.words) events.permit(this, word);
+          return;
         case 'abandoned':
           this.#abandoned = true;
           return events.abandoned(this);
@@ -174,6 +179,11 @@ export class Host {
 
   cancel(attemptId: number): void {
     this.#send({ kind: 'cancel', attemptId });
+  }
+
+  /** The attempt's next task may begin. */
+  permit(attemptId: number): void {
+    this.#send({ kind: 'permit', attemptId });
   }
 
   close(runId: string): void {

@@ -10,6 +10,8 @@ export interface RunOrder {
   readonly taskTimeoutMs: number;
   /** Its chunks come from a queue, not from the coordinator. */
   readonly pulled: boolean;
+  /** Its tasks talk to their targets by permit only. */
+  readonly polite?: boolean;
 }
 
 export interface Assignment {

@@ -73,6 +73,7 @@ export function runOrderOf(wire: WireRunOrder, pulled: boolean): RunOrder {
     shape: { processes, threads, concurrency },
     taskTimeoutMs: wire.taskTimeoutMs,
     pulled,
+    polite: wire.polite,
   };
 }
 

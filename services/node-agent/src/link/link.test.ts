@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome } from '../hosts/work.ts';
 import { limits } from '../limits.ts';
+import { Desk } from '../politeness/desk.ts';
 import { bareNews } from '../worker/messages.ts';
 import { Link } from './link.ts';
 
@@ -116,6 +117,7 @@ beforeEach(async () => {
     hold: (on: boolean) => void held.push(on),
     openRuns: () => [],
     pushedAttempts: [],
+    desk: new Desk(() => {}),
   } as unknown as Executor;
   const machine = { id: 'm', hostname: 'h', osCores: 1, quotaCores: 1, quotaLimited: false, memoryBytes: 1, cores: 1 };
   const welcomed = Promise.withResolvers<void>();

@@ -200,6 +200,8 @@ export class Link {
         case 'welcome':
           clearTimeout(unanswered);
           this.#welcomed(frame.value, address);
+          // After work that is dropped with the coordinator that ordered it: it needs no permits.
+          this.#options.executor.desk.connected((value) => stream.write({ frame: { $case: 'demand', value } }));
           return pulse.start(frame.value.heartbeatMs, frame.value.leaseMs);
         case 'refusal':
           refusal = frame.value;
@@ -212,6 +214,8 @@ export class Link {
             refusal = { code: 'BAD_ORDER', message: `it sends orders that make no sense: ${messageOf(thrown)}` };
             return stream.cancel();
           }
+        case 'permits':
+          return this.#options.executor.desk.heard(frame.value);
         case 'heartbeatAckMs':
           this.#connectedAt = performance.now();
           return pulse.acknowledged();
@@ -224,6 +228,7 @@ export class Link {
     const ended = (error?: ServiceError): void => {
       clearTimeout(unanswered);
       pulse.stop();
+      this.#options.executor.desk.disconnected();
       client.close();
       this.#stream = undefined;
       if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code: '' });

@@ -18,6 +18,7 @@ import {
   type HostNews,
   type HostOrder,
   type HostRun,
+  type PermitWord,
   type ToHost,
 } from './messages.ts';
 import { Stall } from './stall.ts';
@@ -69,6 +70,7 @@ function emit(news: HostNews): void {
 
 function sendGathered(): void {
   clearTimeout(gathering);
+  sendWords();
   gathering = undefined;
   const news = gathered;
   gathered = [];
@@ -100,6 +102,20 @@ function weighPipe(bytes: number): void {
   }
 }
 
+let words: PermitWord[] = [];
+
+/** What lanes say of permits in one turn goes out together. */
+function sayPermit(word: PermitWord): void {
+  if (words.push(word) === 1) setImmediate(sendWords);
+}
+
+/** Before news: the end of an attempt would leave nobody to say what its last task was told by its target. */
+function sendWords(): void {
+  if (words.length === 0) return;
+  send({ kind: 'permits', words });
+  words = [];
+}
+
 const outlet: Outlet = {
   emit,
   emitLate: (late) => send({ kind: 'late', late }),
@@ -110,7 +126,9 @@ const outlet: Outlet = {
 catchLateFailures();
 
 const lanes: Lanes =
-  threads > 1 ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, outlet) : inlineLanes(stall, outlet);
+  threads > 1
+    ? (await import('./pool-lanes.ts')).poolLanes(threads, concurrency, outlet, sayPermit)
+    : inlineLanes(stall, outlet, sayPermit);
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', (orders: ToHost) => {
@@ -128,6 +146,8 @@ function obey(order: HostOrder): void {
     case 'cancel':
       attempts.get(order.attemptId)?.abort();
       return;
+    case 'permit':
+      return lanes.permit(order.attemptId);
     case 'close':
       runs.delete(order.runId);
       return;

@@ -2,13 +2,16 @@
 import { Gate } from './gate.ts';
 import { workThrough } from './lane.ts';
 import type { Lanes, Outlet } from './lanes.ts';
+import type { PermitWord } from './messages.ts';
+import { Permits } from './permits.ts';
 import type { Stall } from './stall.ts';
 import { Thread } from './thread.ts';
 import { findWorkload } from './workload-table.ts';
 
-export function inlineLanes(stall: Stall, given: Outlet): Lanes {
+export function inlineLanes(stall: Stall, given: Outlet, say: (word: PermitWord) => void): Lanes {
   const thread = new Thread(stall);
   const gate = new Gate();
+  const permits = new Permits(say);
   const outlet: Outlet = { ...given, flushed: () => gate.opening ?? given.flushed() };
   const queues = new Map<string, LaneQueue>();
   const work: Lanes['work'] = async (run, shared, chunk, cancelled) => {
@@ -18,13 +21,13 @@ export function inlineLanes(stall: Stall, given: Outlet): Lanes {
     const leave = await queue.enter(cancelled);
     try {
       const workload = findWorkload(run.workload);
-      await workThrough({ workload, run, chunk, receivedAt, shared, cancelled, outlet }, thread);
+      await workThrough({ workload, run, chunk, receivedAt, shared, cancelled, outlet, permits }, thread);
     } finally {
       leave();
       if (queue.idle) queues.delete(run.runId);
     }
   };
-  return { work, hold: (on) => gate.hold(on) };
+  return { work, hold: (on) => gate.hold(on), permit: (attemptId) => permits.given(attemptId) };
 }
 
 /** First come, first served. */

@@ -6,15 +6,18 @@
  * - L2: a task that returns no promise is not awaited: at a million short tasks a second, a microtask each would be
  *   most of the cost.
  * - L3: between tasks the event loop gets a turn every `yieldMs`, so that cancellation and other lanes are heard.
+ * - L4: a task of a polite run begins with a permit for its target, and gives it back when it has settled. To wait for one
+ *   is no time of the task.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { messageOf, stackOf } from '@regatta/kernel';
+import { assert, messageOf, stackOf } from '@regatta/kernel';
 import { decodeInPlace, Packer, type TaskContext, unpack, type Workload } from '@regatta/workloads';
 import type { Outlet } from './lanes.ts';
 import { type Beginner, begins } from './late.ts';
 import { limits } from './limits.ts';
 import type { HostChunk, HostFailure, HostRun } from './messages.ts';
+import type { Permits } from './permits.ts';
 import type { Thread } from './thread.ts';
 
 export interface LaneWork {
@@ -27,6 +30,8 @@ export interface LaneWork {
   /** Fires when the attempt is to stop. */
   readonly cancelled: AbortSignal;
   readonly outlet: Outlet;
+  /** For polite runs. */
+  readonly permits?: Permits;
 }
 
 /** Works through the chunk and emits news; the last has an `end`. Never rejects because of a task. */
@@ -57,6 +62,9 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
       journal.send('open');
       yieldedAt = performance.now();
     }
+    const target = run.polite === true ? targetOf(work, task, inputs?.[task - chunk.from], journal) : undefined;
+    if (target === TARGET_FAILED) continue;
+    if (target !== undefined) yieldedAt = await permission(work, target, journal);
     if (outlet.flushed() !== undefined) yieldedAt = await allSent(work);
     // Who spoke last is who holds the thread: so no other lane speaks until the task has given it back. And the word
     // must be out before the task blocks it: right behind large results even a short one may have to wait.
@@ -67,6 +75,7 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
     }
     if (cancelled.aborted) {
       leaveFloor?.();
+      if (target !== undefined) work.permits!.done(chunk.attemptId, 0);
       return journal.send('stopped');
     }
     const awaited = runTask(work, task, inputs?.[task - chunk.from], journal);
@@ -75,6 +84,7 @@ async function workThroughTasks(work: LaneWork, thread: Thread): Promise<void> {
       await awaited;
       yieldedAt = performance.now();
     }
+    if (target !== undefined) work.permits!.done(chunk.attemptId, journal.lastRetryAfterMs);
     // The task may have been cut short by the order to stop: its failure is not its own.
     if (cancelled.aborted && journal.lastFailed) return journal.send('stopped', true);
   }
@@ -91,6 +101,47 @@ async function allSent({ outlet, cancelled }: LaneWork): Promise<number> {
   for (let sending = outlet.flushed(); sending !== undefined && !cancelled.aborted; sending = outlet.flushed()) {
     await Promise.race([sending, stopped.promise]);
   }
+  cancelled.removeEventListener('abort', stop);
+  return performance.now();
+}
+
+/** The task has failed already, by what was to say whom it talks to. */
+const TARGET_FAILED = Symbol();
+
+/** Whom the task talks to; undefined where there is nobody to be polite to, or the task will fail before it talks. */
+function targetOf(
+  { workload, run }: LaneWork,
+  task: number,
+  input: Uint8Array | undefined,
+  journal: Journal,
+): string | undefined | typeof TARGET_FAILED {
+  if (workload.target === undefined) return undefined;
+  let value: unknown;
+  try {
+    if (input !== undefined) value = journal.decode(input);
+  } catch {
+    return undefined;
+  }
+  try {
+    return workload.target(run.params, value, task)?.slice(0, limits.targetCharactersMax);
+  } catch (thrown) {
+    journal.begin();
+    journal.fail(task, thrown);
+    return TARGET_FAILED;
+  }
+}
+
+/** Waits until the task may talk to its target, or the attempt is to stop (L4). @returns the time then */
+async function permission({ chunk, cancelled, permits }: LaneWork, target: string, journal: Journal): Promise<number> {
+  assert(permits !== undefined, 'a polite run where nobody gives permits');
+  const given = permits.ask(chunk.attemptId, target);
+  const stopped = Promise.withResolvers<void>();
+  const stop = (): void => stopped.resolve();
+  cancelled.addEventListener('abort', stop, { once: true });
+  // It may take long, and what is done need not wait for it.
+  const telling = setTimeout(() => journal.sendIfAny(), limits.newsMs);
+  if (!cancelled.aborted) await Promise.race([given, stopped.promise]);
+  clearTimeout(telling);
   cancelled.removeEventListener('abort', stop);
   return performance.now();
 }
@@ -250,6 +301,15 @@ class Journal {
 
   get lastFailed(): boolean {
     return this.#failures.at(-1)?.task === this.#from + this.#results.count - 1;
+  }
+
+  /** How long whom it talked to asked to be left alone, where the last task failed for that; otherwise 0. */
+  get lastRetryAfterMs(): number {
+    return (this.lastFailed && this.#failures.at(-1)?.retryAfterMs) || 0;
+  }
+
+  sendIfAny(): void {
+    if (this.#results.count > 0) this.send('open');
   }
 
   isDue(now: number): boolean {

@@ -6,6 +6,8 @@ export interface Lanes {
   readonly work: (run: HostRun, shared: unknown, chunk: HostChunk, cancelled: AbortSignal) => Promise<void>;
   /** While it is on no task begins. */
   readonly hold: (on: boolean) => void;
+  /** The attempt's next task may begin. */
+  readonly permit: (attemptId: number) => void;
 }
 
 /** Where news goes. */

@@ -20,5 +20,6 @@ export const { limits, views } = defineLimits({
   messageCharactersMax: limit(4_096, 'characters', "of a failure's message"),
   stackCharactersMax: limit(8_192, 'characters', "of a failure's stack"),
   stackLinesMax: limit(12, 'lines', "of a failure's stack"),
+  targetCharactersMax: limit(300, 'characters', "of a target's name; longer ones that begin alike are taken for one"),
   failuresPerNewsMax: limit(1_000, 'tasks', 'failures in one piece of news, where a whole chunk failed at once'),
 });

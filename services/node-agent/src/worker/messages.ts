@@ -1,5 +1,6 @@
 /** What the agent and its host processes say to each other over the process's IPC channel. */
 
+import type { MessagePort } from 'node:worker_threads';
 import { pack } from '@regatta/workloads';
 
 /** What a host must know of a run before it takes chunks of it. */
@@ -11,6 +12,8 @@ export interface HostRun {
   readonly concurrency: number;
   /** 0 for none. */
   readonly taskTimeoutMs: number;
+  /** Its tasks talk to their targets by permit only. */
+  readonly polite?: boolean;
 }
 
 export interface HostChunk {
@@ -31,8 +34,16 @@ export type HostOrder =
   | { readonly kind: 'chunk'; readonly chunk: HostChunk }
   | { readonly kind: 'cancel'; readonly attemptId: number }
   | { readonly kind: 'close'; readonly runId: string }
+  /** The attempt's next task may begin. */
+  | { readonly kind: 'permit'; readonly attemptId: number }
   /** While it is on no task begins: those who take results are behind. */
   | { readonly kind: 'hold'; readonly on: boolean };
+
+/** What a lane says of a permit: its attempt's next task is to talk to this target; it has, or will not. */
+export type PermitWord =
+  | { readonly kind: 'ask'; readonly attemptId: number; readonly target: string }
+  /** `retryAfterMs`: the target asked to be left alone for so long; 0 where it did not. */
+  | { readonly kind: 'done'; readonly attemptId: number; readonly retryAfterMs: number };
 
 export interface HostFailure {
   readonly task: number;
@@ -118,11 +129,13 @@ export type FromHost =
   | { readonly kind: 'ready'; readonly workloads: readonly WorkloadCard[] }
   | { readonly kind: 'news'; readonly news: readonly HostNews[]; readonly rssBytes: number; readonly stallMs: number }
   | { readonly kind: 'late'; readonly late: LateFailure }
+  | { readonly kind: 'permits'; readonly words: readonly PermitWord[] }
   /** Something that was stopped goes on in this host. */
   | { readonly kind: 'abandoned' };
 
-/** What a pool's thread says to its host; `up`: from now on it hears which attempts are to stop. */
+/** What a pool's thread says to its host; `up`: from now on it hears which attempts are to stop, and there which may begin. */
 export type FromThread =
   | Extract<FromHost, { readonly kind: 'late' | 'abandoned' }>
   | { kind: 'news'; news: HostNews }
-  | { kind: 'up' };
+  | { kind: 'permit'; thread: number; word: PermitWord }
+  | { kind: 'up'; thread: number; permits: MessagePort };

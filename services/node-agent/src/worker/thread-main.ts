@@ -1,11 +1,12 @@
 /** What runs in a pool's thread: one call works through one chunk. */
-import { BroadcastChannel, parentPort } from 'node:worker_threads';
+import { BroadcastChannel, MessageChannel, type MessagePort, parentPort, threadId } from 'node:worker_threads';
 import { Gate } from './gate.ts';
 import { workThrough } from './lane.ts';
 import type { Outlet } from './lanes.ts';
 import { catchLateFailures } from './late.ts';
 import { limits } from './limits.ts';
 import type { FromThread, HostChunk, HostRun } from './messages.ts';
+import { Permits } from './permits.ts';
 import { Thread } from './thread.ts';
 import { findWorkload } from './workload-table.ts';
 
@@ -31,7 +32,10 @@ const attempts = new Map<number, AbortController>();
 /** Attempts to stop that this thread does not know: another's, or its own that are still on their way. */
 const unknownStops: number[] = [];
 
-const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
+const say = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[] = []): void =>
+  parentPort?.postMessage(message, transfer);
+
+const permits = new Permits((word) => say({ kind: 'permit', thread: threadId, word }));
 
 if (parentPort !== null) {
   catchLateFailures();
@@ -40,7 +44,11 @@ if (parentPort !== null) {
   const notes = new BroadcastChannel(NOTES);
   notes.onmessage = ({ data }: { data: unknown }) => obey(data as Note);
   notes.unref();
-  say({ kind: 'up' });
+  // One of its own: notes are heard by all, and permits are many.
+  const { port1, port2 } = new MessageChannel();
+  port1.on('message', (attemptId: number) => permits.given(attemptId));
+  port1.unref();
+  say({ kind: 'up', thread: threadId, permits: port2 }, [port2]);
 }
 
 function obey(note: Note): void {
@@ -70,7 +78,8 @@ export default async function work({ run, shared, chunk, givenAt }: ThreadOrder)
   try {
     const workload = findWorkload(run.workload);
     const receivedAt = givenAt - performance.timeOrigin;
-    await workThrough({ workload, run, chunk, receivedAt, shared, cancelled: cancel.signal, outlet }, thread);
+    const { signal: cancelled } = cancel;
+    await workThrough({ workload, run, chunk, receivedAt, shared, cancelled, outlet, permits }, thread);
   } finally {
     attempts.delete(chunk.attemptId);
   }

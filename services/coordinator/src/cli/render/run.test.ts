@@ -16,9 +16,26 @@ describe('the summary of a run', () => {
       runSummary(runView()),
       [
         'run-1: succeeded, 10 tasks in 500 ms (20.0/s)',
-        '  processes on n1 at 2×1×1; CPU 1500 ms, 4 chunks, 2.0 KiB of results',
+        '  processes on n1 at 2×1×1, over gRPC; CPU 1500 ms, 4 chunks, 2.0 KiB of results',
       ].join('\n'),
     );
+  });
+
+  it('says how chunks reached nodes, and where that was for want of NATS', () => {
+    const { spec } = runView();
+    const way = (transport: 'grpc' | 'nats', wanted: boolean): string | undefined =>
+      /, (over .*?);/.exec(runSummary(runView({ spec: { ...spec, transport } }), wanted))?.[1];
+    assert.equal(way('nats', false), 'over NATS');
+    assert.equal(way('grpc', true), 'over gRPC, as there is no NATS');
+  });
+
+  it('says what its targets were spared, where it was to', () => {
+    const { spec } = runView();
+    const third = (over: object): string[] => asides({ spec: { ...spec, ...over } });
+    assert.deepEqual(third({ maxInFlightPerTarget: 3 }), ['  per target at most 3 in flight']);
+    assert.deepEqual(third({ maxRatePerTarget: 0.5 }), ['  per target at most 0.5/s']);
+    const both = { maxInFlightPerTarget: 1000, maxRatePerTarget: 20 };
+    assert.deepEqual(third(both), ['  per target at most 1,000 in flight and 20/s']);
   });
 
   it('says what was odd, a line each', () => {
@@ -53,7 +70,7 @@ describe('the summary of a run', () => {
   });
 
   it('of a run that no node took says so', () => {
-    assert.match(runSummary(runView({}, { nodes: [] })), /processes on no node;/);
+    assert.match(runSummary(runView({}, { nodes: [] })), /processes on no node, over gRPC;/);
   });
 });
 

@@ -1,14 +1,14 @@
 /** One run, in words and in JSON. */
 import { limits } from '../limits.ts';
 import type { AccountingView, FailureView, RunView } from '../views.ts';
-import { bytes, milliseconds, plural, rate, whole } from './format.ts';
+import { bytes, milliseconds, plural, rate, transportName, whole } from './format.ts';
 
 /** The object that `run --json` prints; without results where none are given. */
 export function runObject(run: RunView, result?: { readonly value: unknown }): object {
   const { runId, state, succeeded, failed, cancelled, wallMs, spec } = run;
   return {
     runId,
-    ...(result === undefined && { workload: spec.workload, model: spec.model, submittedAt: iso(run.submittedAtMs) }),
+    ...(result === undefined && aboutOf(run)),
     state,
     ...(run.reason !== '' && { reason: run.reason }),
     tasks: spec.tasks,
@@ -23,11 +23,19 @@ export function runObject(run: RunView, result?: { readonly value: unknown }): o
   };
 }
 
-/** How it went, in a line or two. */
-export function runSummary(run: RunView): string {
+const aboutOf = ({ spec: { workload, model, transport }, submittedAtMs }: RunView): object => ({
+  workload,
+  model,
+  transport,
+  submittedAt: iso(submittedAtMs),
+});
+
+/** How it went, in a line or two. @param forWantOfNats it went over gRPC for no other reason */
+export function runSummary(run: RunView, forWantOfNats = false): string {
   const { spec, accounting: a, wallMs } = run;
   const ended = run.succeeded + run.failed;
   const where = a.nodes.map(({ node, shape }) => `${node} at ${shape.processes}×${shape.threads}×${shape.concurrency}`);
+  const way = `${transportName(spec.transport)}${forWantOfNats ? ', as there is no NATS' : ''}`;
   const asides = [
     a.lostAttempts > 0 ? `${plural(a.lostAttempts, 'attempt')} lost and tried again` : '',
     a.hostRestarts > 0 ? `${plural(a.hostRestarts, 'host process', 'host processes')} lost over its tasks` : '',
@@ -37,10 +45,20 @@ export function runSummary(run: RunView): string {
   ].filter((aside) => aside !== '');
   return [
     `${run.runId}: ${stateText(run)}, ${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
-    `  ${spec.model} on ${where.join(', ') || 'no node'}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
+    `  ${spec.model} on ${where.join(', ') || 'no node'}, over ${way}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
+    ...politenessLines(run),
     ...(a.slowest === null ? [] : [`  slowest: ${slowestText(a.slowest)}`]),
     ...asides.map((aside) => `  ${aside}`),
   ].join('\n');
+}
+
+/** What it was asked to spare its targets, where it was. */
+function politenessLines({ spec: { maxInFlightPerTarget, maxRatePerTarget } }: RunView): string[] {
+  const bounds = [
+    maxInFlightPerTarget > 0 ? `${whole(maxInFlightPerTarget)} in flight` : '',
+    maxRatePerTarget > 0 ? `${maxRatePerTarget}/s` : '',
+  ].filter((bound) => bound !== '');
+  return bounds.length === 0 ? [] : [`  per target at most ${bounds.join(' and ')}`];
 }
 
 /** Results that stand, though something that their tasks began failed afterwards. */
