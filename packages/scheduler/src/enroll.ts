@@ -41,7 +41,6 @@ function takeUp(run: Run, share: Share): void {
   share.serves = true;
   run.serving++;
   run.lanes += share.lanes;
-  run.ahead += share.ahead;
   run.rateSum += share.rate;
   if (share.rate > 0) run.rateCount++;
   run.queue?.newcomers.push(share);
@@ -56,7 +55,6 @@ export function setAside(run: Run, share: Share): boolean {
   share.serves = false;
   run.serving--;
   run.lanes -= share.lanes;
-  run.ahead -= share.ahead;
   if (share.rate > 0) run.rateCount--;
   run.rateSum = run.rateCount === 0 ? 0 : run.rateSum - share.rate;
   return true;

@@ -53,8 +53,8 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
 
 /** What a run adds up over its nodes as it goes. */
 function checkSums(scheduler: Scheduler, run: Run): void {
-  const sums = { held: run.queue?.attempts ?? 0, serving: 0, lanes: 0, ahead: 0, rate: 0, rates: 0 };
-  for (const { node, serves, lanes, ahead, attempts, rate } of run.shares.values()) {
+  const sums = { held: run.queue?.attempts ?? 0, serving: 0, lanes: 0, rate: 0, rates: 0 };
+  for (const { node, serves, lanes, attempts, rate } of run.shares.values()) {
     assert(scheduler.nodes.get(node.id) === node, `run ${run.id} has a part on ${node.id}, which is lost (I5)`);
     assert(node.serves || !serves, `run ${run.id} is served by ${node.id}, which drains (I5)`);
     assert(node.runs.has(run), `${node.id} does not know of its part in ${run.id}`);
@@ -62,7 +62,6 @@ function checkSums(scheduler: Scheduler, run: Run): void {
     if (!serves) continue;
     sums.serving++;
     sums.lanes += lanes;
-    sums.ahead += ahead;
     sums.rate += rate;
     sums.rates += rate > 0 ? 1 : 0;
   }
@@ -72,7 +71,6 @@ function checkSums(scheduler: Scheduler, run: Run): void {
     `run ${run.id} is served by ${sums.serving} nodes, its books say ${run.serving}`,
   );
   assert(sums.lanes === run.lanes, `run ${run.id} has ${sums.lanes} lanes, its books say ${run.lanes}`);
-  assert(sums.ahead === run.ahead, `run ${run.id} has ${sums.ahead} chunks ahead, its books say ${run.ahead}`);
   assert(sums.rates === run.rateCount, `run ${run.id} knows ${sums.rates} rates, its books say ${run.rateCount}`);
   const off = Math.abs(sums.rate - run.rateSum);
   assert(

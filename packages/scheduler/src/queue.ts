@@ -34,8 +34,9 @@ export class Queue implements Taker {
     return this.#run.lanes;
   }
 
+  /** For all lanes: what is in the queue is bound to no node, so that nobody waits for it at the end. */
   get ahead(): number {
-    return this.#run.ahead;
+    return this.#run.lanes;
   }
 
   /** With nobody to pull, what is published would only be older when somebody comes. */

@@ -45,7 +45,6 @@ type RunCounters = Pick<
   | 'held'
   | 'serving'
   | 'lanes'
-  | 'ahead'
   | 'rateSum'
   | 'rateCount'
   | 'turnUsed'
@@ -93,10 +92,9 @@ export class Run {
   held = 0;
   /** Bytes of all results so far. */
   resultBytes = 0;
-  /** Sums over the shares that serve: how many, their lanes, chunks ahead, known rates, and how many are known. */
+  /** Sums over the shares that serve: how many, their lanes, known rates, and how many are known. */
   serving = 0;
   lanes = 0;
-  ahead = 0;
   rateSum = 0;
   rateCount = 0;
   /** Cores' worth of chunks handed out in its present turn. */
@@ -194,12 +192,12 @@ export class Run {
     const { deadlineMs, inputCuts, ...plan } = this.plan;
     const cuts = inputCuts === undefined ? {} : { inputCuts: Array.from(inputCuts) };
     const { state, stopReason, succeeded, failed, inFlight, attempts, held } = this;
-    const { serving, lanes, ahead, rateSum, rateCount, turnUsed } = this;
+    const { serving, lanes, rateSum, rateCount, turnUsed } = this;
     const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held };
     return {
       plan: { ...plan, deadlineMs: dumpNumber(deadlineMs), ...cuts },
       submittedAt: this.submittedAt,
-      counters: { ...counts, serving, lanes, ahead, rateSum, rateCount, turnUsed },
+      counters: { ...counts, serving, lanes, rateSum, rateCount, turnUsed },
       resultBytes: dumpNumber(this.resultBytes),
       next: this.#next,
       cutsPassed: this.#cutsPassed,

@@ -11,7 +11,11 @@ const cloneable = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.object({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
 );
-const entries = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 });
+const ofAnySize = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 });
+const ofOneSize = fc
+  .integer({ min: 0, max: 9 })
+  .chain((size) => fc.array(fc.uint8Array({ minLength: size, maxLength: size }), { maxLength: 30 }));
+const entries = fc.oneof(ofAnySize, ofOneSize);
 const bytesOf = (list: readonly Uint8Array[]): Uint8Array[] => list.map((entry) => new Uint8Array(entry));
 
 describe('an encoded value', () => {
@@ -28,6 +32,17 @@ describe('an encoded value', () => {
         assert.deepEqual(decodeValue(larger.subarray(offset, offset + encoded.byteLength)), value);
       }),
     );
+  });
+
+  it('is short for a small whole number', () => {
+    for (const value of [0, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+      assert.equal(encodeValue(value).byteLength, 5);
+      assert.ok(Object.is(decodeValue(encodeValue(value)), value));
+    }
+    for (const value of [2 ** 31, -(2 ** 31) - 1, 0.5, -0]) {
+      assert.equal(encodeValue(value).byteLength, 9);
+      assert.ok(Object.is(decodeValue(encodeValue(value)), value));
+    }
   });
 
   it('keeps NaN, infinities and the sign of zero', () => {
@@ -148,5 +163,45 @@ describe('a packer', () => {
     assert.throws(() => packer.add(() => 1), /could not be cloned/);
     packer.addNone();
     assert.deepEqual(unpack(packer.finish()), [Buffer.alloc(0)]);
+  });
+});
+
+describe('a pack of entries that are of one size', () => {
+  const numbers = (count: number): Buffer => {
+    const packer = new Packer();
+    for (let i = 0; i < count; i++) packer.add(i);
+    return packer.finish();
+  };
+
+  it('has no table', () => {
+    assert.equal(numbers(1_000).byteLength, 5 * 1_000 + 8);
+    assert.equal(slicePack(numbers(1_000), 10, 20).byteLength, 5 * 10 + 8);
+  });
+
+  it('has one again when an entry of it is taken back', () => {
+    const packer = new Packer();
+    for (let i = 0; i < 5; i++) packer.add(i);
+    packer.blank(2);
+    const packed = packer.finish();
+    assert.deepEqual(emptyEntries(packed), [2]);
+    assert.deepEqual(
+      unpack(packed).map((entry) => (entry.byteLength === 0 ? 'none' : decodeValue(entry))),
+      [0, 1, 'none', 3, 4],
+    );
+  });
+
+  it('is refused where it says another size or count than it has', () => {
+    for (const [back, word] of [
+      [8, 6],
+      [8, 0],
+      [8, 0xffff_ffff],
+      [4, 0x8000_0000 + 11],
+      [4, 0x8000_0000],
+      [4, 0xffff_ffff],
+    ] as const) {
+      const forged = Buffer.from(numbers(10));
+      forged.writeUInt32LE(word, forged.byteLength - back);
+      for (const read of [unpack, packCount, emptyEntries]) assert.throws(() => read(forged), /not a pack/);
+    }
   });
 });

@@ -1,9 +1,10 @@
 /**
  * Payload codec: many values in one buffer, each still to be had alone.
  *
- * A pack is the values, then `u32 end[count]` (where each value ends), then `u32 count`; all little-endian. The table
- * comes last so that values are written once, where they stay. Everything between a lane and the client carries packs
- * unopened, or cuts them by index; nobody decodes what they do not read.
+ * A pack is the values, then `u32 end[count]` (where each value ends), then `u32 count`; all little-endian. Where all
+ * values are of one size, as numbers mostly are, that size alone takes the place of the table, and the count has its
+ * highest bit set. The table comes last so that values are written once, where they stay. Everything between a lane and the
+ * client carries packs unopened, or cuts them by index; nobody decodes what they do not read.
  *
  * - P1: one value can be decoded alone. Its bytes are not a fingerprint, though: equal values may encode differently
  *   (see digest.ts).
@@ -16,8 +17,11 @@ const UNDEFINED = 0;
 const FLOAT64 = 1;
 const CLONE = 2;
 const BYTES = 3;
+const INT32 = 4;
 
 const WORD = 4;
+/** In the count: all entries are of one size. */
+const EVEN = 0x8000_0000;
 /** Room for so much is made ahead; what is larger is made when it comes. */
 const SIZE_KEPT_MAX = 262_144;
 
@@ -44,7 +48,12 @@ export class Packer {
   /** @returns bytes that the value takes. @throws DataCloneError for functions, symbols and the like; then nothing is added */
   add(value: unknown): number {
     const before = this.#used;
-    if (typeof value === 'number') {
+    if (isInt32(value)) {
+      this.#reserve(5);
+      this.#body[before] = INT32;
+      this.#body.writeInt32LE(value, before + 1);
+      this.#used += 5;
+    } else if (typeof value === 'number') {
       this.#reserve(9);
       this.#body[before] = FLOAT64;
       this.#body.writeDoubleLE(value, before + 1);
@@ -105,11 +114,25 @@ export class Packer {
   }
 }
 
+/** A negative zero is none: it would come back as another number. */
+const isInt32 = (value: unknown): value is number =>
+  typeof value === 'number' && (value | 0) === value && (value !== 0 || 1 / value > 0);
+
 function writeTable(buffer: Buffer, used: number, ends: readonly number[]): Buffer {
+  const size = sizeOfAll(used, ends);
   let at = used;
-  for (let i = 0; i < ends.length; i++) at = buffer.writeUInt32LE(ends[i]!, at);
-  at = buffer.writeUInt32LE(ends.length, at);
+  if (size > 0) at = buffer.writeUInt32LE(size, at);
+  else for (let i = 0; i < ends.length; i++) at = buffer.writeUInt32LE(ends[i]!, at);
+  at = buffer.writeUInt32LE(size > 0 ? EVEN + ends.length : ends.length, at);
   return buffer.subarray(0, at);
+}
+
+/** 0 where they differ, or are too few for that to matter. */
+function sizeOfAll(used: number, ends: readonly number[]): number {
+  const size = ends[0] ?? 0;
+  if (ends.length < 2 || size === 0 || used !== size * ends.length) return 0;
+  for (let i = 1; i < ends.length; i++) if (ends[i] !== size * (i + 1)) return 0;
+  return size;
 }
 
 /** One value to bytes. @throws DataCloneError for functions, symbols and the like */
@@ -133,6 +156,8 @@ export function decodeInPlace(bytes: Uint8Array): unknown {
       return undefined;
     case FLOAT64:
       return buffer.readDoubleLE(1);
+    case INT32:
+      return buffer.readInt32LE(1);
     case CLONE:
       return deserialize(buffer.subarray(1));
     case BYTES:
@@ -159,11 +184,11 @@ export function pack(entries: readonly Uint8Array[]): Buffer {
 
 /** The entries of a pack, as views on it. @throws Error where it is cut short or its table is wrong */
 export function unpack(packed: Uint8Array): Uint8Array[] {
-  const { count, table, buffer } = open(packed);
+  const { count, table, size, buffer } = open(packed);
   const entries: Uint8Array[] = new Array(count);
   let start = 0;
   for (let i = 0; i < count; i++) {
-    const end = buffer.readUInt32LE(table + WORD * i);
+    const end = size > 0 ? start + size : buffer.readUInt32LE(table + WORD * i);
     if (end < start || end > table) throw new Error('not a pack: its table is wrong');
     entries[i] = buffer.subarray(start, end);
     start = end;
@@ -173,23 +198,26 @@ export function unpack(packed: Uint8Array): Uint8Array[] {
 
 /** Entries [from, to) of a pack, as a pack of their own. @throws Error where the pack has no such entries */
 export function slicePack(packed: Uint8Array, from: number, to: number): Buffer {
-  const { count, table, buffer } = open(packed);
+  const { count, table, size, buffer } = open(packed);
   if (from === 0 && to === count) return buffer;
-  const endOf = (entry: number): number => (entry < 0 ? 0 : buffer.readUInt32LE(table + WORD * entry));
+  if (to > count) throw new Error('not a pack: its table is wrong');
+  const endOf = (entry: number): number => {
+    if (size > 0) return size * (entry + 1);
+    return entry < 0 ? 0 : buffer.readUInt32LE(table + WORD * entry);
+  };
   const [start, end] = [endOf(from - 1), endOf(to - 1)];
-  if (to > count || end < start || end > table) throw new Error('not a pack: its table is wrong');
+  if (end < start || end > table) throw new Error('not a pack: its table is wrong');
   const slice = Buffer.allocUnsafe(end - start + WORD * (to - from + 1));
   buffer.copy(slice, 0, start, end);
-  let at = end - start;
-  for (let entry = from; entry < to; entry++) at = slice.writeUInt32LE(endOf(entry) - start, at);
-  slice.writeUInt32LE(to - from, at);
-  return slice;
+  const ends = Array.from({ length: to - from }, (_, i) => endOf(from + i) - start);
+  return writeTable(slice, end - start, ends);
 }
 
 /** Which entries are empty, and so have no result. Reads the whole table. @throws Error where it is wrong */
 export function emptyEntries(packed: Uint8Array): number[] {
-  const { count, table, buffer } = open(packed);
+  const { count, table, size, buffer } = open(packed);
   const empty: number[] = [];
+  if (size > 0) return empty;
   let start = 0;
   for (let entry = 0, at = table; entry < count; entry++, at += WORD) {
     const end = buffer.readUInt32LE(at);
@@ -203,14 +231,19 @@ export function emptyEntries(packed: Uint8Array): number[] {
 /** How many entries a pack holds. @throws Error where it is none */
 export const packCount = (packed: Uint8Array): number => open(packed).count;
 
-function open(packed: Uint8Array): { count: number; table: number; buffer: Buffer } {
+/** `size` of each entry, where there is no table; otherwise 0. `table` is where the values end. */
+function open(packed: Uint8Array): { count: number; table: number; size: number; buffer: Buffer } {
   const buffer = bufferOf(packed);
-  const size = buffer.byteLength;
-  const count = size < WORD ? -1 : buffer.readUInt32LE(size - WORD);
-  const table = size - WORD * (count + 1);
-  const ending = count > 0 && table >= 0 ? buffer.readUInt32LE(size - 2 * WORD) : 0;
-  if (count < 0 || table < 0 || ending !== table) throw new Error('not a pack: it is cut short');
-  return { count, table, buffer };
+  const bytes = buffer.byteLength;
+  const word = bytes < WORD ? -1 : buffer.readUInt32LE(bytes - WORD);
+  const even = word >= EVEN;
+  const count = even ? word - EVEN : word;
+  const table = bytes - WORD * (even ? 2 : count + 1);
+  const last = count > 0 && table >= 0 ? buffer.readUInt32LE(bytes - 2 * WORD) : 0;
+  const ending = even ? last * count : last;
+  if (count < 0 || table < 0 || ending !== table || (even && last === 0))
+    throw new Error('not a pack: it is cut short');
+  return { count, table, size: even ? last : 0, buffer };
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -19,6 +19,9 @@ import { limits } from './limits.ts';
 import { OutcomeOutbox } from './outcome-outbox.ts';
 import { deliveredTooOften } from './too-often.ts';
 
+/** How much the newest chunk counts in a run's mean. */
+const NEWEST_WEIGHT = 0.1;
+
 export interface PullerOptions {
   readonly nodeId: string;
   /** Of the node's connection to the coordinator. */
@@ -37,6 +40,8 @@ interface PulledRun {
   answers: Intake;
   /** Runs while its queue is missing and that was not said yet. */
   missing: NodeJS.Timeout | undefined;
+  /** Mean time of a lane for a chunk; 0 while unknown. */
+  chunkMs: number;
   /** Chunks that the executor has. */
   atWork: number;
   /** Attempts whose ends are stored, the newest last: an acknowledgement may get lost. */
@@ -47,6 +52,8 @@ interface Held {
   readonly run: PulledRun;
   /** Of the newest delivery. */
   handle: string;
+  /** What its lane spent on it so far. */
+  laneMs: number;
   /** Whether the executor has told its end, which is not stored yet. */
   ended: boolean;
   /** Stopped, it goes back to the queue. */
@@ -106,15 +113,18 @@ export class Puller {
       stream: WORK_STREAM,
       consumer: runId,
       room: () => this.#roomOf(run),
-      atLeast: () => Math.ceil(aheadOf(run.lanes) / 2),
+      atLeast: () => Math.ceil(aheadOf(run) / 2),
       onMessage: (taken) => this.#take(run, taken),
       onMissing: (reason) => this.#missing(run, reason),
     });
-    const run: PulledRun = Object.assign(known ?? { runId, missing: undefined, atWork: 0, ended: new Set<number>() }, {
-      lanes,
-      intake,
-      answers: intake,
-    });
+    const run: PulledRun = Object.assign(
+      known ?? { runId, missing: undefined, chunkMs: 0, atWork: 0, ended: new Set<number>() },
+      {
+        lanes,
+        intake,
+        answers: intake,
+      },
+    );
     this.#runs.set(runId, run);
   }
 
@@ -136,7 +146,11 @@ export class Puller {
     const held = this.#held.get(outcome.attemptId);
     if (held === undefined || held.ended) return held !== undefined;
     const { run } = held;
+    held.laneMs += outcome.timing.laneMs;
     if (outcome.end.kind !== 'open') run.atWork--;
+    if (outcome.end.kind === 'completed') {
+      run.chunkMs += (held.laneMs - run.chunkMs) * (run.chunkMs === 0 ? 1 : NEWEST_WEIGHT);
+    }
     if (outcome.end.kind === 'stopped' && held.returning) {
       this.#held.delete(outcome.attemptId);
       run.answers.giveBack(held.handle);
@@ -159,7 +173,7 @@ export class Puller {
 
   #roomOf(run: PulledRun): number {
     if (run.intake === undefined || this.waitingBytes > limits.waitingBytesMax) return 0;
-    return run.lanes + aheadOf(run.lanes) - run.atWork;
+    return run.lanes + aheadOf(run) - run.atWork;
   }
 
   #take(run: PulledRun, taken: Taken): void {
@@ -177,7 +191,7 @@ export class Puller {
       return;
     }
     if (run.ended.has(attemptId)) return run.answers.ack(handle);
-    const held: Held = { run, handle, ended: false, returning: false };
+    const held: Held = { run, handle, laneMs: 0, ended: false, returning: false };
     this.#held.set(attemptId, held);
     run.atWork++;
     // Should it end as delivered too often, somebody will ask who had it.
@@ -237,5 +251,11 @@ export class Puller {
   }
 }
 
-/** Chunks that are held beyond the lanes: as many as lanes may finish before a request is answered. */
-const aheadOf = (lanes: number): number => Math.max(limits.aheadMin, Math.ceil(limits.aheadPart * lanes));
+/**
+ * Chunks that are held beyond the lanes: as many as lanes may finish before a request is answered. Long ones are not
+ * hoarded: another node may have nothing to do.
+ */
+function aheadOf({ lanes, chunkMs }: PulledRun): number {
+  const part = chunkMs === 0 ? limits.aheadPartFirst : limits.aheadMs / chunkMs;
+  return Math.min(Math.max(limits.aheadMin, Math.ceil(part * lanes)), Math.max(limits.aheadChunksMax, lanes));
+}
