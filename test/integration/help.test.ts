@@ -16,6 +16,8 @@ const commands = [
   'cancel',
   'results',
   'explain',
+  'replay',
+  'target',
   'serve',
   'demo',
 ];

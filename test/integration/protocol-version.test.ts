@@ -28,6 +28,7 @@ const hello: Hello = {
   workloads: [],
   limits: [],
   pulls: [],
+  resume: undefined,
   runtime: 'node24',
   version: '0.0.0',
   instance: 'by-hand',

@@ -38,7 +38,7 @@ describe('race number-cruncher --json', () => {
     assert.equal(code, 0, stderr);
     await sandbox.nothingLeft(500);
     const race = JSON.parse(stdout);
-    assert.deepEqual(Object.keys(race), ['workload', 'kind', 'tasks', 'cluster', 'entries', 'verdict']);
+    assert.deepEqual(Object.keys(race), ['workload', 'kind', 'tasks', 'cluster', 'entries', 'leftOut', 'verdict']);
     assert.deepEqual([race.workload, race.kind, race.tasks], ['number-cruncher', 'cpu', 8]);
     assert.deepEqual(Object.keys(race.cluster), ['nodes', 'cores']);
     assert.equal(race.cluster.cores.length, race.cluster.nodes);

@@ -40,6 +40,13 @@ export interface ShownRun extends RunJson {
 
 export interface StatusJson {
   readonly coordinator: { readonly pid: number | null; readonly address: string };
+  readonly nats: {
+    readonly servers: readonly string[];
+    readonly journal: boolean;
+    readonly complaint: string | null;
+    /** Of the cluster that is up. */
+    readonly server: { readonly address: string; readonly pid: number; readonly gone: boolean } | null;
+  };
   readonly nodes: readonly {
     readonly id: string;
     readonly pid: number;

@@ -1,5 +1,5 @@
 /** One run of the mix: what is asked for, how its client behaves, and what must come of it. */
-import type { RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
+import { type PlannedRun, planRun, type RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
 import type { Chance } from '../integration/hostile.ts';
 
 type Inputs = Readonly<Record<string, number | string>>;
@@ -60,3 +60,8 @@ export const modelOf = (chance: Chance): Partial<RunOptions> => ({
   ...chance.pick([...Object.values(models), { model: 'serial' } as const]),
   nodes: chance.pick([0, 0, 0, 1]),
 });
+
+export function planOf({ workload, inputs, options }: Job): PlannedRun {
+  const set = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, String(value)]));
+  return planRun(workload, { policy: 'awf', retries: 0, ...options, set });
+}

@@ -6,8 +6,9 @@
  * The seed fixes what users ask for and which faults fall in which order; not their coincidence, which is the machine's.
  */
 import { parseArgs } from 'node:util';
-import { messageOf, RegattaError } from '@regatta/kernel';
+import { messageOf } from '@regatta/kernel';
 import { longForm, shortRunsOf } from './forms.ts';
+import { numberOption } from './number-option.ts';
 import { textOf } from './report.ts';
 import { soak } from './soak.ts';
 
@@ -33,18 +34,12 @@ function readArguments(): { minutes: number; seed: number; shortRuns: number; js
         json: { type: 'boolean', default: false },
       },
     });
-    const minutes = number('--minutes', values.minutes, MINUTES_DEFAULT, 0.2, 10_000);
-    const seed = number('--seed', values.seed, Date.now() % 1_000_000_000, 0, 2 ** 31);
-    const shortRuns = number('--short-runs', values['short-runs'], shortRunsOf(minutes), 0, 1_000_000_000);
+    const minutes = numberOption('--minutes', values.minutes, MINUTES_DEFAULT, 0.2, 10_000);
+    const seed = numberOption('--seed', values.seed, Date.now() % 1_000_000_000, 0, 2 ** 31);
+    const shortRuns = numberOption('--short-runs', values['short-runs'], shortRunsOf(minutes), 0, 1_000_000_000);
     return { minutes, seed, shortRuns, json: values.json };
   } catch (thrown) {
     process.stderr.write(`soak: ${messageOf(thrown)}; ${USAGE}\n`);
     process.exit(2);
   }
-}
-
-function number(name: string, text: string | undefined, standard: number, least: number, most: number): number {
-  const value = text === undefined ? standard : Number(text);
-  if (value >= least && value <= most) return value;
-  throw new RegattaError('BAD_OPTION', `${name} is a number from ${least} to ${most}, not ${text}`);
 }

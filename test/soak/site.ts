@@ -7,13 +7,14 @@
  * - E3: an end that nobody asked for is a reason to fail.
  * - E4: whatever ends this process, short of a SIGKILL, nothing of the cluster is left; after that its own ties end it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { Client } from '../../services/coordinator/src/cli/client.ts';
 import { within } from '../bench/waiting.ts';
 import { type Agent, Cluster, childrenOf, eventually, isRunning } from '../integration/cluster.ts';
 import { withInspector } from './inside.ts';
+import { standStill } from './stand-still.ts';
 import type { Tally } from './tally.ts';
 
 export const CORES = 2;
@@ -94,8 +95,7 @@ export class Site {
   /** The agent stands still for so long, and its hosts do not. */
   async stopAgent(name: NodeName, ms: number): Promise<void> {
     const { pid } = this.#agentOf(name);
-    const script = 'kill -STOP "$1" && sleep "$2"; kill -CONT "$1"';
-    const stopper = spawn('/bin/sh', ['-c', script, 'sh', String(pid), String(ms / 1000)], { stdio: 'ignore' });
+    const stopper = standStill(pid, ms);
     this.#stoppers.add(stopper);
     await within(ms + DIES_MS_MAX, `${name} to go on`, once(stopper, 'exit'));
     this.#stoppers.delete(stopper);

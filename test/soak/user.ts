@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../services/coordinator/src/cli/client.ts';
 import { submit } from '../../services/coordinator/src/cli/follow.ts';
 import { valuesOf } from '../../services/coordinator/src/cli/results.ts';
-import { type PlannedRun, planRun } from '../../services/coordinator/src/cli/run-options.ts';
+import type { PlannedRun } from '../../services/coordinator/src/cli/run-options.ts';
 import type { RunView } from '../../services/coordinator/src/cli/views.ts';
 import { within } from '../bench/waiting.ts';
 import type { Chance } from '../integration/hostile.ts';
-import type { Job } from './job.ts';
+import { type Job, planOf } from './job.ts';
 import type { Journal } from './journal.ts';
 import type { Mix } from './mix.ts';
 import { shortRuns } from './short-runs.ts';
@@ -165,7 +165,7 @@ export class User {
       yield workload.inputs!(params)[Symbol.iterator]().next().value;
       throw gone;
     }
-    await this.#client.submitWithInputs(spec, some()).then(
+    await this.#client.submitWithInputs(spec, some).then(
       () => this.#tally.wrong('an upload that was broken off became a run'),
       (thrown) => {
         if (thrown !== gone) throw thrown;
@@ -173,11 +173,6 @@ export class User {
     );
     this.#tally.uploadsBroken++;
   }
-}
-
-function planOf({ workload, inputs, options }: Job): PlannedRun {
-  const set = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, String(value)]));
-  return planRun(workload, { policy: 'awf', retries: 0, ...options, set });
 }
 
 /** By the coordinator's clock, which is this machine's: whenever its watcher heard of it. */

@@ -16,7 +16,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 
 // These have something to clean up: at the first signal they do, at a second they give up. A coordinator ends by rules
 // of its own. All others just end.
-const CLEANING_UP = new Set(['run', 'race', 'demo', 'up']);
+const CLEANING_UP = new Set(['run', 'race', 'demo', 'up', 'target']);
 const command = process.argv[2] ?? '';
 const leave = (): never => process.exit(exitCode.interrupted);
 const interrupted = CLEANING_UP.has(command) ? interruption(leave) : new AbortController().signal;

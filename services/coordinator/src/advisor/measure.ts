@@ -2,7 +2,7 @@
 import { median } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
 import { milliseconds, plural } from '../cli/render/format.ts';
-import type { NodeView, RunView } from '../cli/views.ts';
+import type { NodeView, RunSpec, RunView } from '../cli/views.ts';
 import { type Entry, totalCores } from './entries.ts';
 
 export interface Sample {
@@ -17,10 +17,10 @@ export interface EntryResult {
   readonly nodes: number;
   /** On each node. */
   readonly shape: Shape;
-  readonly transport: 'grpc';
+  readonly transport: RunSpec['transport'];
   /** From submission to the commit of the last result. */
   readonly wallMs: { readonly median: number; readonly min: number; readonly max: number; readonly runs: number };
-  /** Times as fast as `serial`. */
+  /** Times as fast as `serial`, or as that would be. */
   readonly speedup: number;
   /** `speedup` for each core that the shape can keep busy. */
   readonly efficiency: number;
@@ -56,7 +56,7 @@ export function resultOf(
     model: entry.model,
     nodes: entry.nodes,
     shape,
-    transport: 'grpc',
+    transport: measured[0]!.spec.transport,
     wallMs: { median: wall, min: Math.min(...walls), max: Math.max(...walls), runs: walls.length },
     speedup,
     efficiency: speedup / busyCores,

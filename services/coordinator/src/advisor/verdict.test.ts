@@ -65,6 +65,23 @@ describe('where one is fastest', () => {
   });
 });
 
+describe('work that waits', () => {
+  const wide = (model: string, ms: number, threads: number, concurrency: number) =>
+    entry(model, ms, { shape: { processes: 1, threads, concurrency } });
+
+  it('says what the most threads came to, beside one thread with more in flight', () => {
+    const entries = [wide('async', 90, 1, 64), wide('async', 40, 1, 512), wide('threads', 100, 32, 1)];
+    const text = judge(entries, 'io', 4)!.why;
+    assert.match(text, /32 threads took 100 ms and 50\.0 MiB, one with 512 tasks in flight 40 ms and 50\.0 MiB$/);
+    assert.match(text, /next is async 1×1×64, 125% slower/, 'told apart by their shapes');
+  });
+
+  it('does not where there were as many threads', () => {
+    const text = judge([wide('async', 90, 1, 32), wide('threads', 100, 32, 1)], 'io', 4)!.why;
+    assert.doesNotMatch(text, /threads took/);
+  });
+});
+
 describe('where some are within 3% of the fastest', () => {
   it('prefers the simpler', () => {
     assert.equal(winner(entry('hybrid', 1000), entry('processes', 1010), entry('threads', 1030)), 'threads');

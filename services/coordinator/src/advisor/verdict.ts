@@ -44,26 +44,48 @@ function reasons(
   ];
   const tied = equals.filter((entry) => entry !== winner);
   if (tied.length > 0) {
-    said.push(`${tied.map(nameOf).join(' and ')} within ${NOISE * 100}%, and ${winner.model} is the simplest of them`);
+    said.push(
+      `${tied.map((entry) => nameOf(entry, valid)).join(' and ')} within ${NOISE * 100}%, and ${winner.model} is the simplest of them`,
+    );
   }
   const memory = tied.filter((entry) => entry.peakRssBytes > winner.peakRssBytes * 1.1);
   if (memory.length > 0) {
     const most = memory.reduce((a, b) => (b.peakRssBytes > a.peakRssBytes ? b : a));
-    said.push(`${bytes(winner.peakRssBytes)} of memory against ${bytes(most.peakRssBytes)} for ${nameOf(most)}`);
+    said.push(`${bytes(winner.peakRssBytes)} of memory against ${bytes(most.peakRssBytes)} for ${nameOf(most, valid)}`);
   }
   const next = valid.filter((e) => !equals.includes(e)).sort((a, b) => a.wallMs.median - b.wallMs.median)[0];
   if (next !== undefined) {
     const slower = next.wallMs.median / wallMs.median - 1;
-    said.push(`next is ${nameOf(next)}, ${(slower * 100).toFixed(0)}% slower`);
+    said.push(`next is ${nameOf(next, valid)}, ${(slower * 100).toFixed(0)}% slower`);
   }
   const serial = valid.find(({ model }) => model === 'serial');
   if (serial !== undefined && serial !== winner && serial.callerStallMs > 2 * winner.callerStallMs) {
     const stalls = `${milliseconds(serial.callerStallMs)} at a time, this one ${milliseconds(winner.callerStallMs)}`;
     said.push(`serial blocks its event loop ${stalls}`);
   }
+  if (kind === 'io') said.push(...widthText(valid));
   const rule = kind === 'cpu' ? 'processes' : 'async';
   if (winner.model !== rule) said.push(`the common rule for ${kind} work says ${rule}: not here`);
   return said;
 }
 
-const nameOf = ({ model, nodes }: EntryResult): string => (nodes === 1 ? model : `${model} on ${nodes} nodes`);
+/** Where threads stop paying: what the most of them came to, beside what one event loop did with more in flight. */
+function widthText(valid: readonly EntryResult[]): string[] {
+  const alone = valid.filter(({ nodes }) => nodes === 1);
+  const widest = (model: string, width: keyof Shape): EntryResult | undefined =>
+    alone.filter((entry) => entry.model === model).sort((a, b) => b.shape[width] - a.shape[width])[0];
+  const [threads, async] = [widest('threads', 'threads'), widest('async', 'concurrency')];
+  if (threads === undefined || async === undefined || threads.shape.threads >= async.shape.concurrency) return [];
+  const cost = ({ wallMs, peakRssBytes }: EntryResult): string =>
+    `${milliseconds(wallMs.median)} and ${bytes(peakRssBytes)}`;
+  return [
+    `${plural(threads.shape.threads, 'thread')} took ${cost(threads)}, one with ${async.shape.concurrency} tasks in flight ${cost(async)}`,
+  ];
+}
+
+/** With its shape where the model alone would not tell it from another. */
+export function nameOf({ model, nodes, shape }: EntryResult, among: readonly EntryResult[]): string {
+  const twice = among.filter((entry) => entry.model === model && entry.nodes === nodes).length > 1;
+  const name = twice ? `${model} ${shape.processes}×${shape.threads}×${shape.concurrency}` : model;
+  return nodes === 1 ? name : `${name} on ${nodes} nodes`;
+}

@@ -1,4 +1,10 @@
-/** The coordinator, as the CLI calls it. Raw gRPC errors end here: what leaves is a RegattaError in one line. */
+/**
+ * The coordinator, as the CLI calls it: the one that leads, of those that are known. What leaves is a RegattaError in one
+ * line.
+ *
+ * - C1: a run is submitted at most once: not again where the first coordinator may have taken it.
+ * - C2: a run that outlives its coordinator is followed on with the next one; each of its results is told once.
+ */
 import { once } from 'node:events';
 import {
   type ClientReadableStream,
@@ -8,7 +14,6 @@ import {
   Metadata,
   type ServiceError,
   setLogVerbosity,
-  status,
 } from '@grpc/grpc-js';
 import { RegattaError } from '@regatta/kernel';
 import type { ControlServiceClient, SubmitRunWithInputsRequest } from '@regatta/proto/control';
@@ -16,62 +21,71 @@ import { ControlClient } from '@regatta/proto/services';
 import type { RunState } from '@regatta/scheduler';
 import { packCount } from '@regatta/workloads';
 import { limits } from '../engine/limits.ts';
+import { explainError, Unanswered } from './call-errors.ts';
 import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
 import { packInputs } from './inputs.ts';
+import { LeaderSearch, type Manner } from './leader-search.ts';
 import { limits as cliLimits } from './limits.ts';
-import type { CoordinatorView, NodeView, ReasonView, ResultPart, RunSpec, RunView, WorkloadView } from './views.ts';
+import { aside } from './output.ts';
+import type {
+  CoordinatorView,
+  NodeView,
+  ReasonView,
+  ReplayView,
+  ResultPart,
+  RunSpec,
+  RunView,
+  WorkloadView,
+} from './views.ts';
+
+export interface ClientOptions {
+  /** There will be no other coordinator: when it goes away it is not waited for one. */
+  readonly alone?: boolean;
+  /** Told in a line what people should know while they wait. */
+  readonly say?: (line: string) => void;
+}
 
 export class Client {
-  readonly address: string;
-  readonly #stub: ControlServiceClient;
+  readonly #search: LeaderSearch<ControlServiceClient>;
+  readonly #alone: boolean;
+  readonly #say: (line: string) => void;
+  /** Whether runs outlive the coordinator that has them; undefined until one has said. */
+  #durable: boolean | undefined;
 
-  /** Connects at the first call. */
-  constructor(address: string) {
-    this.address = address;
+  /** Connects at the first call. @param addresses HOST:PORT, of one cluster */
+  constructor(addresses: string | readonly string[], { alone = false, say = aside }: ClientOptions = {}) {
     // Errors are told by us, in one line.
     setLogVerbosity(logVerbosity.NONE);
-    this.#stub = new ControlClient(address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': limits.messageBytesMax,
-      'grpc-node.flow_control_window': limits.windowBytes,
-      // Whoever watches a coordinator that is cut off must not wait for ever.
-      'grpc.keepalive_time_ms': limits.keepaliveMs,
-      'grpc.keepalive_timeout_ms': cliLimits.answerMsMax,
-    });
+    this.#search = new LeaderSearch(typeof addresses === 'string' ? [addresses] : addresses, dial, say);
+    this.#alone = alone;
+    this.#say = say;
   }
 
-  async submit(spec: RunSpec): Promise<string> {
-    return (await this.#unary('submitRun', { spec: wireSpecOf(spec) })).runId;
+  /** Of the coordinator that answered last. */
+  get address(): string {
+    return this.#search.address;
+  }
+
+  async submit(spec: RunSpec, abort?: AbortSignal): Promise<string> {
+    const request = { spec: wireSpecOf(spec) };
+    const call = (stub: ControlServiceClient, address: string) => unary(stub, address, 'submitRun', request);
+    return (await this.#atMostOnce(call, abort)).runId;
   }
 
   /**
    * A run whose tasks have inputs: read as fast as the coordinator takes them, never all at once.
    * Aborted before the last of its inputs is sent, it is no run: the coordinator forgets what it has of it.
+   * @param inputs asked for anew where they have to be sent to another coordinator
    * @param onSent told how many inputs the connection has taken so far
    * @throws RegattaError INPUT_TOO_LARGE that names the task, REFUSED, UNREACHABLE; the signal's reason
    */
   submitWithInputs(
     spec: RunSpec,
-    inputs: Iterable<unknown>,
+    inputs: () => Iterable<unknown>,
     abort?: AbortSignal,
     onSent: (inputs: number) => void = () => {},
   ): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const call = this.#stub.submitRunWithInputs((error, response) => {
-        if (error === null) resolve(response.runId);
-        else reject(explainError(error, this.address));
-      });
-      const fail = (thrown: unknown): void => {
-        reject(thrown);
-        call.cancel();
-      };
-      // A failed call is told by its callback.
-      call.on('error', () => {});
-      const onAbort = (): void => fail(abort?.reason);
-      abort?.addEventListener('abort', onAbort, { once: true });
-      if (abort?.aborted) return onAbort();
-      const sent = sendInputs(call, spec, inputs, onSent).catch(fail);
-      void sent.finally(() => abort?.removeEventListener('abort', onAbort));
-    });
+    return this.#atMostOnce((stub, address) => upload(stub, address, spec, inputs(), abort, onSent), abort);
   }
 
   async drain(nodeId: string, handBack: boolean): Promise<NodeView> {
@@ -83,11 +97,13 @@ export class Client {
   }
 
   async status(): Promise<CoordinatorView> {
-    return coordinatorViewOf(await this.#unary('getStatus', {}));
+    const status = coordinatorViewOf(await this.#unary('getStatus', {}));
+    this.#durable = status.journal;
+    return status;
   }
 
   async run(runId: string): Promise<RunView> {
-    return runViewOf((await this.#unary('getRun', { runId })).run!);
+    return runViewOf((await this.#unary('getRun', { runId }, this.#patience)).run!);
   }
 
   async runs(limit: number): Promise<RunView[]> {
@@ -95,7 +111,7 @@ export class Client {
   }
 
   async cancel(runId: string, reason: string): Promise<boolean> {
-    return (await this.#unary('cancelRun', { runId, reason })).cancelling;
+    return (await this.#unary('cancelRun', { runId, reason }, this.#patience)).cancelling;
   }
 
   async nodes(): Promise<NodeView[]> {
@@ -111,43 +127,152 @@ export class Client {
     return { state: runStateOf(state), reasons };
   }
 
-  // A stream has no deadline. So streams begin with a call that has one: whoever never answers is found out by it.
-
-  /** The run now, then as it changes, until it has ended. */
-  async *watch(runId: string): AsyncIterable<RunView> {
+  /** Lives the run's recorded events again, which may take long. @throws RegattaError REFUSED where there are none */
+  async replay(runId: string): Promise<ReplayView> {
+    // Whoever never answers is found out by this.
     await this.run(runId);
-    for await (const { run } of this.#stream(this.#stub.watchRun({ runId }))) yield runViewOf(run!);
+    return this.#search.ask((stub, address) => unary(stub, address, 'replayRun', { runId }, cliLimits.replayMsMax));
   }
 
-  /** Results as they are committed, until the run has ended; parts in any order, each once. */
+  // A stream has no deadline. So streams begin with a call that has one: whoever never answers is found out by it.
+
+  /** The run now, then as it changes, until it has ended (C2). */
+  async *watch(runId: string): AsyncIterable<RunView> {
+    for await (const { run, durable } of this.#follow(runId, (stub) => stub.watchRun({ runId }))) {
+      this.#durable = durable;
+      yield runViewOf(run!);
+    }
+  }
+
+  /** Results as they are committed, until the run has ended; parts in any order, each once (C2). */
   async *results(runId: string): AsyncIterable<ResultPart> {
-    await this.run(runId);
-    for await (const { parts } of this.#stream(this.#stub.streamResults({ runId }))) yield* parts;
+    if (this.#durable === undefined) await this.status();
+    const told = new Set<number>();
+    for await (const { parts } of this.#follow(runId, (stub) => stub.streamResults({ runId }))) {
+      for (const part of parts) {
+        if (told.has(part.from)) continue;
+        told.add(part.from);
+        yield part;
+      }
+    }
   }
 
   close(): void {
-    this.#stub.close();
+    this.#search.close();
   }
 
-  #unary<M extends UnaryMethod>(method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
-    return new Promise((resolve, reject) => {
-      const call = this.#stub[method].bind(this.#stub) as unknown as UnaryCall<M>;
-      call(request, new Metadata(), { deadline: Date.now() + cliLimits.answerMsMax }, (error, response) => {
-        if (error === null) resolve(response);
-        else reject(explainError(error, this.address));
-      });
-    });
+  /** Whether another coordinator will go on with what this one does. */
+  get #outlives(): boolean {
+    return this.#durable === true && !this.#alone;
   }
 
-  async *#stream<T>(stream: ClientReadableStream<T>): AsyncIterable<T> {
+  get #patience(): Manner {
+    return this.#outlives ? { successorMs: cliLimits.successorMsMax } : {};
+  }
+
+  #unary<M extends UnaryMethod>(method: M, request: RequestOf<M>, manner?: Manner): Promise<ResponseOf<M>> {
+    return this.#search.ask((stub, address) => unary(stub, address, method, request), manner);
+  }
+
+  /** C1. */
+  async #atMostOnce<T>(call: Call<T>, abort: AbortSignal | undefined): Promise<T> {
     try {
-      for await (const message of stream) yield message as T;
+      return await this.#search.ask(call, { once: true, abort });
     } catch (thrown) {
-      throw explainError(thrown as ServiceError, this.address);
-    } finally {
-      stream.cancel();
+      if (!(thrown instanceof Unanswered) || thrown.lack === 'failed' || thrown.untouched) throw thrown;
+      const { address, why } = thrown;
+      const message = `${address}: ${why}; whether it took the run is not known: look at regatta runs before you submit it again`;
+      throw new RegattaError('UNREACHABLE', message);
     }
   }
+
+  /** C2: a stream's messages, and on with those of another where it breaks. */
+  async *#follow<T>(runId: string, open: (stub: ControlServiceClient) => ClientReadableStream<T>): AsyncIterable<T> {
+    await this.run(runId);
+    for (;;) {
+      try {
+        yield* messagesOf(open(this.#search.stub), this.address);
+        return;
+      } catch (thrown) {
+        if (!this.#outlives || !(thrown instanceof Unanswered) || thrown.lack === 'failed') throw thrown;
+        this.#say('the coordinator went away; looking for the one that takes over …');
+      }
+      await this.#unary('getRun', { runId }, { ...this.#patience, quiet: true });
+    }
+  }
+}
+
+type Call<T> = (stub: ControlServiceClient, address: string) => Promise<T>;
+
+const dial = (address: string): ControlServiceClient =>
+  new ControlClient(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': limits.messageBytesMax,
+    'grpc-node.flow_control_window': limits.windowBytes,
+    // Whoever watches a coordinator that is cut off must not wait for ever.
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': cliLimits.answerMsMax,
+    // Of its own accord it would look less and less often whether a coordinator is there again.
+    'grpc.initial_reconnect_backoff_ms': cliLimits.leaderLookMs,
+    'grpc.max_reconnect_backoff_ms': cliLimits.leaderLookMs,
+  });
+
+function unary<M extends UnaryMethod>(
+  stub: ControlServiceClient,
+  address: string,
+  method: M,
+  request: RequestOf<M>,
+  answerMsMax = cliLimits.answerMsMax,
+): Promise<ResponseOf<M>> {
+  return new Promise((resolve, reject) => {
+    const call = stub[method].bind(stub) as unknown as UnaryCall<M>;
+    call(request, new Metadata(), { deadline: Date.now() + answerMsMax }, (error, response) => {
+      if (error === null) resolve(response);
+      else reject(explainError(error, address, answerMsMax));
+    });
+  });
+}
+
+async function* messagesOf<T>(stream: ClientReadableStream<T>, address: string): AsyncIterable<T> {
+  try {
+    for await (const message of stream) yield message as T;
+  } catch (thrown) {
+    throw explainError(thrown as ServiceError, address);
+  } finally {
+    stream.cancel();
+  }
+}
+
+function upload(
+  stub: ControlServiceClient,
+  address: string,
+  spec: RunSpec,
+  inputs: Iterable<unknown>,
+  abort: AbortSignal | undefined,
+  onSent: (inputs: number) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let complete = false;
+    const call = stub.submitRunWithInputs((error, response) => {
+      if (error === null) return resolve(response.runId);
+      reject(explainError(error, address, cliLimits.answerMsMax, complete));
+      // The rest is not made any more.
+      call.destroy();
+    });
+    const fail = (thrown: unknown): void => {
+      reject(thrown);
+      call.cancel();
+    };
+    // A failed call is told by its callback.
+    call.on('error', () => {});
+    const onAbort = (): void => fail(abort?.reason);
+    abort?.addEventListener('abort', onAbort, { once: true });
+    if (abort?.aborted) return onAbort();
+    const onLast = (): void => {
+      complete = true;
+    };
+    const sent = sendInputs(call, spec, inputs, onSent, onLast).catch(fail);
+    void sent.finally(() => abort?.removeEventListener('abort', onAbort));
+  });
 }
 
 async function sendInputs(
@@ -155,6 +280,7 @@ async function sendInputs(
   spec: RunSpec,
   inputs: Iterable<unknown>,
   onSent: (inputs: number) => void,
+  onLast: () => void,
 ): Promise<void> {
   const closed = once(call, 'close');
   const send = async (frame: SubmitRunWithInputsRequest['frame']): Promise<void> => {
@@ -168,6 +294,7 @@ async function sendInputs(
     sent += packCount(value);
     onSent(sent);
   }
+  onLast();
   call.end();
 }
 
@@ -181,7 +308,8 @@ type UnaryMethod =
   | 'explainRun'
   | 'drainNode'
   | 'resumeNode'
-  | 'getStatus';
+  | 'getStatus'
+  | 'replayRun';
 type RequestOf<M extends UnaryMethod> = Parameters<ControlServiceClient[M]>[0];
 type ResponseOf<M extends UnaryMethod> =
   Parameters<ControlServiceClient[M]> extends [...unknown[], (error: never, response: infer R) => void] ? R : never;
@@ -191,29 +319,3 @@ type UnaryCall<M extends UnaryMethod> = (
   options: { deadline: number },
   callback: (error: ServiceError | null, response: ResponseOf<M>) => void,
 ) => void;
-
-function explainError(error: ServiceError, address: string): RegattaError {
-  const mend = 'check --coordinator, or start a cluster with regatta up';
-  switch (error.code) {
-    case status.NOT_FOUND:
-    case status.INVALID_ARGUMENT:
-    case status.RESOURCE_EXHAUSTED:
-    case status.DATA_LOSS:
-      return new RegattaError('REFUSED', error.details);
-    case status.UNAVAILABLE:
-      return new RegattaError(
-        'UNREACHABLE',
-        `no coordinator answers at ${address} (${firstLine(error.details)}); ${mend}`,
-      );
-    case status.DEADLINE_EXCEEDED:
-      return new RegattaError('UNREACHABLE', `${address} did not answer in ${cliLimits.answerMsMax} ms; ${mend}`);
-    case status.UNIMPLEMENTED:
-      return new RegattaError('UNREACHABLE', `${address} is a gRPC server but no Regatta coordinator; ${mend}`);
-    default:
-      return new RegattaError('UNREACHABLE', `${address} failed: ${firstLine(error.details || error.message)}`);
-  }
-}
-
-/** gRPC's words without its own circumstances. */
-const firstLine = (text: string): string =>
-  (/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(text)?.[1] ?? text.split('\n')[0] ?? '').trim();

@@ -10,7 +10,14 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
-const UNREACHABLE_CODES = new Set(['UNREACHABLE', 'NO_CLUSTER', 'START_FAILED', 'CANNOT_LISTEN', 'NO_STATE_DIR']);
+const UNREACHABLE_CODES = new Set([
+  'UNREACHABLE',
+  'NO_CLUSTER',
+  'START_FAILED',
+  'CANNOT_LISTEN',
+  'TARGET_PORT',
+  'NO_STATE_DIR',
+]);
 
 /** One line for what the person can mend, a stack for what is our own fault. @returns the exit code */
 export function reportError(thrown: unknown): number {

@@ -40,7 +40,7 @@ describe('sending inputs, on a terminal', () => {
       onBroken: () => assert.fail(),
       onStuck: () => {},
     });
-    server.addService(definition, controlService(engine, '0.1.0', pino({ level: 'silent' })));
+    server.addService(definition, controlService({ engine }, '0.1.0', pino({ level: 'silent' })));
     const bind = promisify(server.bindAsync.bind(server));
     client = new Client(`127.0.0.1:${await bind('127.0.0.1:0', ServerCredentials.createInsecure())}`);
   });

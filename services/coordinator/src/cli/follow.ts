@@ -51,8 +51,9 @@ export function submit(
 ): Promise<string> {
   const { workload, params, spec } = planned;
   // Not cut short where it is one call: a run whose id is not known could not be cancelled.
-  if (workload.inputs === undefined) return client.submit(spec);
-  return client.submitWithInputs(spec, workload.inputs(params), interrupted, onSent);
+  const { inputs } = workload;
+  if (inputs === undefined) return client.submit(spec, interrupted);
+  return client.submitWithInputs(spec, () => inputs(params), interrupted, onSent);
 }
 
 /** Likewise, with progress on stderr where inputs take long to send. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Command, InvalidArgumentError } from 'commander';
+import { limits } from './limits.ts';
 import { clusterCommand, duration, listenAddress, setting, wholeNumber } from './options.ts';
 
 const refused = (read: (text: string) => unknown, ...texts: string[]): void => {
@@ -56,8 +57,18 @@ describe('the coordinator to talk to', () => {
   };
 
   it('is a host and a port, and the port is not 0', () => {
-    assert.equal(address('--coordinator', 'box:7070'), 'box:7070');
+    assert.deepEqual(address('--coordinator', 'box:7070'), ['box:7070']);
     assert.throws(() => address('--coordinator', 'box:0'), /with a port from 1 to 65535/);
+  });
+
+  it('may be one of several, with commas between them and nothing else', () => {
+    assert.deepEqual(address('--coordinator', 'a:1,[::1]:2,c:3'), ['a:1', '[::1]:2', 'c:3']);
+    for (const text of ['a:1,', ',a:1', 'a:1,,b:2', 'a:1,b']) {
+      assert.throws(() => address('--coordinator', text), /Give HOST:PORT/, text);
+    }
+    assert.throws(() => address('--coordinator', 'a:1, b:2'), /without spaces/);
+    const many = Array.from({ length: limits.coordinatorsMax + 1 }, (_, i) => `a:${i + 1}`).join();
+    assert.throws(() => address('--coordinator', many), /at most 16 addresses/);
   });
 });
 

@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { messageOf } from '@regatta/kernel';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { limits } from '../engine/limits.ts';
+import { limits as cliLimits } from './limits.ts';
 
 /** A whole number within bounds; digits may be grouped with underscores. */
 export const wholeNumber =
@@ -11,6 +12,15 @@ export const wholeNumber =
     const value = /^-?\d+(?:_\d+)*$|^-?\d+e\d+$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
     if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+  };
+
+/** A number within bounds, with or without parts. */
+export const positiveNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = /^\d+(?:_\d+)*(?:\.\d+)?$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`);
   };
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -48,10 +58,22 @@ export function setting(text: string, before: Record<string, string> = {}): Reco
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
+/** "A:1,B:2": those of one cluster. */
+function coordinators(text: string): string[] {
+  const addresses = text.split(',');
+  if (addresses.length > cliLimits.coordinatorsMax) {
+    throw new InvalidArgumentError(`Give at most ${cliLimits.coordinatorsMax} addresses.`);
+  }
+  return addresses.map((address) => {
+    if (/[\s,]/.test(address)) throw new InvalidArgumentError('Give HOST:PORT[,HOST:PORT...], without spaces.');
+    return hostAndPort(address);
+  });
+}
+
 const coordinatorOption = (): Option =>
-  new Option('--coordinator <host:port>', 'the coordinator to talk to')
+  new Option('--coordinator <host:port,...>', 'the coordinator to talk to; all of them, where there are several')
     .env('REGATTA_COORDINATOR')
-    .argParser(hostAndPort);
+    .argParser(coordinators);
 
 export const jsonOption = (): Option => new Option('--json', 'print one JSON object, and nothing else, on stdout');
 

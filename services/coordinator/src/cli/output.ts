@@ -12,3 +12,8 @@ export function print(text: string): void {
 export function remark(text: string): void {
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
 }
+
+/** What people should know while something goes on; a bar that is drawn there makes way, and is drawn anew. */
+export function aside(text: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[2K' : ''}${text}\n`);
+}

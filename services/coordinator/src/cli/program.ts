@@ -4,8 +4,10 @@ import { addClusterCommands } from './commands/cluster.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addNodesCommand } from './commands/nodes.ts';
 import { addRaceCommand } from './commands/race.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addRunsCommands } from './commands/runs.ts';
+import { addTargetCommand } from './commands/target.ts';
 import { addWorkloadsCommand } from './commands/workloads.ts';
 import { exitCode } from './exit.ts';
 
@@ -20,8 +22,10 @@ export function buildProgram(version: string, interrupted: AbortSignal): Command
   addRaceCommand(program, interrupted);
   addRunCommand(program, interrupted);
   addRunsCommands(program);
+  addReplayCommand(program);
   addNodesCommand(program);
   addWorkloadsCommand(program);
+  addTargetCommand(program, interrupted);
   addClusterCommands(program, version, interrupted);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;

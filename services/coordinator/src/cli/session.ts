@@ -1,26 +1,26 @@
 /** Which cluster a command talks to: the one that is named, the one that is up, or one of its own. */
 import { RegattaError } from '@regatta/kernel';
 import { AGENTS_DEFAULT, findCluster, startEphemeral } from '../embedded/cluster.ts';
-import { Client } from './client.ts';
+import { Client, type ClientOptions } from './client.ts';
 
 export interface ClusterOptions {
-  /** HOST:PORT from flag or environment. */
-  readonly coordinator?: string;
+  /** HOST:PORT each, of one cluster, from flag or environment. */
+  readonly coordinator?: readonly string[];
 }
 
 /** Calls `use` with the named cluster or the one that is up. @throws RegattaError NO_CLUSTER */
 export async function withCluster<T>(options: ClusterOptions, use: (client: Client) => Promise<T>): Promise<T> {
-  const address = options.coordinator ?? findCluster()?.address;
-  if (address === undefined) {
+  const addresses = addressesOf(options);
+  if (addresses === undefined) {
     throw new RegattaError('NO_CLUSTER', 'no cluster is up; start one with regatta up, or name one with --coordinator');
   }
-  return withClient(address, use);
+  return withClient(addresses, use);
 }
 
 /** Likewise, but where no cluster is named or up, one is started for as long as `use` takes. */
 export async function withAnyCluster<T>(options: ClusterOptions, use: (client: Client) => Promise<T>): Promise<T> {
-  const address = options.coordinator ?? findCluster()?.address;
-  if (address !== undefined) return withClient(address, use);
+  const addresses = addressesOf(options);
+  if (addresses !== undefined) return withClient(addresses, use);
   process.stderr.write('No cluster is up. ');
   return withOwnCluster(use);
 }
@@ -30,14 +30,23 @@ export async function withOwnCluster<T>(use: (client: Client) => Promise<T>): Pr
   process.stderr.write(`Starting a cluster here: a coordinator and ${AGENTS_DEFAULT} node-agents ...\n`);
   const cluster = await startEphemeral(AGENTS_DEFAULT);
   try {
-    return await withClient(cluster.address, use);
+    return await withClient([cluster.address], use, { alone: true });
   } finally {
     await cluster.end();
   }
 }
 
-async function withClient<T>(address: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client(address);
+function addressesOf({ coordinator }: ClusterOptions): readonly string[] | undefined {
+  const up = coordinator === undefined ? findCluster() : undefined;
+  return coordinator ?? (up && [up.address]);
+}
+
+async function withClient<T>(
+  addresses: readonly string[],
+  use: (client: Client) => Promise<T>,
+  options?: ClientOptions,
+): Promise<T> {
+  const client = new Client(addresses, options);
   try {
     return await use(client);
   } finally {

@@ -116,6 +116,27 @@ export interface CoordinatorView {
   readonly stepMeanUs: number;
   readonly stepMaxUs: number;
   readonly limits: readonly LimitView[];
+  /** HOST:PORT each; empty where it goes without NATS. */
+  readonly natsServers: readonly string[];
+  /** Why NATS cannot be used just now; empty where it can. */
+  readonly natsComplaint: string;
+  /** Whether runs outlive the coordinator. */
+  readonly journal: boolean;
+}
+
+/** What came of living a run's recorded events again. */
+export interface ReplayView {
+  /** From the run's submission to its end. */
+  readonly events: number;
+  /** Those before, to come by the state of the scheduler then. */
+  readonly eventsBefore: number;
+  readonly effects: number;
+  readonly digest: number;
+  readonly identical: boolean;
+  /** Where the first difference is; empty where there is none. */
+  readonly difference: string;
+  /** Otherwise it was replayed as far as it is. */
+  readonly ended: boolean;
 }
 
 export interface WorkloadView {

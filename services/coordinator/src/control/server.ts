@@ -82,13 +82,13 @@ export function controlService(
         .slice(0, Math.min(limit || runsListedMax, runsListedMax))
         .map((run) => describe(run, engine, failuresListedMax)),
     })),
-    watchRun: streaming((call) => watch(call, coordinator.engine)),
+    watchRun: streaming(async (call) => watch(call, coordinator.engine)),
     cancelRun: unary(async ({ runId, reason }, engine) => {
       const cancelling = engine.cancel(runId, reasonOf(reason));
       await engine.settled();
       return { cancelling };
     }),
-    streamResults: streaming((call) => streamResults(call, coordinator.engine)),
+    streamResults: streaming(async (call) => streamResults(call, coordinator.engine)),
     listNodes: unary((_, engine) => ({
       nodes: engine.nodes().map((node) => view(node, engine)),
     })),
@@ -229,6 +229,9 @@ const STATUS: Readonly<Record<string, status>> = {
   FENCED: status.UNAVAILABLE,
   JOURNAL_LOST: status.UNAVAILABLE,
   JOURNAL_CLOSED: status.UNAVAILABLE,
+  BROKER_CLOSED: status.UNAVAILABLE,
+  NATS_AWAY: status.FAILED_PRECONDITION,
+  JOURNAL_FULL: status.RESOURCE_EXHAUSTED,
 };
 
 function serviceError(thrown: unknown, log: Logger): Partial<ServiceError> & Error {

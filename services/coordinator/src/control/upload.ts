@@ -30,6 +30,7 @@ export class Uploads {
 
   /** @returns the run's id. @throws RegattaError in one line; then nothing of it is kept */
   async receive(source: UploadSource): Promise<string> {
+    const engine = this.#engine();
     if (this.#going >= limits.uploadsMax) {
       throw new RegattaError('TOO_MANY_UPLOADS', `${limits.uploadsMax} clients send inputs already; try again later`);
     }
@@ -40,7 +41,6 @@ export class Uploads {
       source.giveUp();
     }, limits.uploadSilenceMs);
     let inputs: RunInputs | undefined;
-    const engine = this.#engine();
     let submitted = false;
     try {
       let request: RunRequest | undefined;

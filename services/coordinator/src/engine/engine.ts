@@ -6,6 +6,7 @@
  * - E2: what a step means for a run is written in its books once the step is safe with the recorder, in the order of the
  *   steps: what a client is told, and what a node is thanked for, is never taken back.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RegattaError } from '@regatta/kernel';
 import {
   type Effect,
@@ -246,9 +247,10 @@ export class Engine {
     return new RunInputs(this.shelf);
   }
 
-  /** As `submit`; resolves when the run cannot be lost any more. */
+  /** As `submit`; resolves when the run cannot be lost any more. @throws RegattaError NATS_AWAY besides; then it is none */
   async submitSafely(asked: RunRequest, inputs?: RunInputs): Promise<string> {
     this.#check(asked, inputs);
+    await this.#untilRecordable();
     const id = this.#newRunId();
     if (inputs !== undefined) await this.#recorder.keepInputs(id, inputs);
     this.submit(asked, inputs, id);
@@ -285,6 +287,16 @@ export class Engine {
       { submission: { request, hasInputs: run.hasInputs, submittedAt: run.submittedAt } },
     );
     return id;
+  }
+
+  /** A short outage is waited for; in a longer one nobody could be told that the run is taken. */
+  async #untilRecordable(): Promise<void> {
+    for (const giveUpAt = performance.now() + limits.recordWaitMsMax; this.durable; await sleep(limits.recordLookMs)) {
+      const { complaint } = this;
+      if (complaint === undefined) return;
+      if (performance.now() < giveUpAt) continue;
+      throw new RegattaError('NATS_AWAY', `no run can be taken just now, as it could not be recorded: ${complaint}`);
+    }
   }
 
   #newRunId(): string {

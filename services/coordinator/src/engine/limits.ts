@@ -24,6 +24,8 @@ const own = defineLimits({
     'inputs that a node has been sent and whose tasks have not ended; beyond it the next wait, but for one chunk',
   ),
   pullsPerNodeMax: limit(10_000, 'runs', 'that a node says it pulls for, as it joins'),
+  recordWaitMsMax: limit(3_000, 'ms', 'for which a run that is submitted waits for NATS, before it is refused'),
+  recordLookMs: limit(50, 'ms', 'between two looks at whether NATS is back, meanwhile'),
   queuedBytesMax: limit(67_108_864, 'bytes', 'of chunks that NATS does not have yet; beyond it the next are not read'),
   queueLookMs: limit(20, 'ms', 'between two looks whether NATS has caught up, while chunks wait for it'),
   uploadsMax: limit(64, 'clients', 'that send inputs at the same time'),

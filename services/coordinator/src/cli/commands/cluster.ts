@@ -2,16 +2,15 @@
 import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, hasLostNats, up } from '../../embedded/cluster.ts';
-import { readState, stateDirectory } from '../../embedded/state.ts';
+import { type ClusterState, readState, stateDirectory } from '../../embedded/state.ts';
 import { limits } from '../../engine/limits.ts';
 import { type NatsFlags, resolveNats } from '../../nats-options.ts';
 import { exitCode } from '../exit.ts';
 import { limits as cliLimits } from '../limits.ts';
 import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
 import { print, printJson } from '../output.ts';
-import { verboseObject, verboseText } from '../render/status.ts';
+import { natsText, statusObject, verboseObject, verboseText } from '../render/status.ts';
 import { type ClusterOptions, withCluster } from '../session.ts';
-import type { NodeView } from '../views.ts';
 import { nodesTable } from './nodes.ts';
 
 const LISTEN_DEFAULT = '127.0.0.1:7420';
@@ -52,9 +51,9 @@ function addUp(program: Command, interrupted: AbortSignal): void {
     .addOption(jsonOption())
     .action(async ({ agents, listen, json }: { agents: number; listen: string; json?: boolean }) => {
       const state = await up(listen, agents, interrupted);
-      await withCluster({ coordinator: state.address }, async (client) => {
-        const nodes = await client.nodes();
-        if (json) printJson(statusObject(state.coordinator.pid, state.address, nodes));
+      await withCluster({ coordinator: [state.address] }, async (client) => {
+        const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
+        if (json) printJson(statusObject(state.address, coordinator, nodes, state));
         else print(`Cluster up at ${state.address} with ${nodes.length} nodes; logs in ${stateDirectory()}`);
       });
     });
@@ -79,12 +78,14 @@ function addStatus(program: Command): void {
     .description('how the cluster stands: coordinator and nodes')
     .option('--verbose', 'the limits that they keep to as well, and how the coordinator does')
     .action(async (options: ClusterOptions & { json?: boolean; verbose?: boolean }) => {
-      if (options.coordinator === undefined) tellOfLosses();
+      const up = options.coordinator === undefined ? readState() : undefined;
+      if (up !== undefined) tellOfLosses(up);
       await withCluster(options, async (client) => {
         const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
-        const status = statusObject(coordinator.pid, client.address, nodes);
+        const status = statusObject(client.address, coordinator, nodes, up);
         if (options.json) return printJson(options.verbose ? verboseObject(status, coordinator, nodes) : status);
         print(`Coordinator at ${client.address}, pid ${coordinator.pid}`);
+        print(natsText(coordinator, up));
         print(nodesTable(nodes));
         if (options.verbose) print(verboseText(coordinator, nodes));
       });
@@ -93,9 +94,7 @@ function addStatus(program: Command): void {
 }
 
 /** What `up` started and something else ended. */
-function tellOfLosses(): void {
-  const state = readState();
-  if (state === undefined) return;
+function tellOfLosses(state: ClusterState): void {
   if (findCluster() === undefined) {
     process.stderr.write('The coordinator that up started is gone; regatta down clears what is left of it.\n');
   } else if (hasLostNats(state)) {
@@ -116,6 +115,17 @@ function addServe(program: Command, version: string): void {
     .option('--nats-user <name>', 'who to be there')
     .option('--nats-password-file <file>', 'that holds the password of that user')
     .option('--nats-token-file <file>', 'that holds a token, where NATS asks for one instead')
+    .addOption(
+      new Option('--nats-replicas <n>', 'copies of the journal and the queues, on different servers of a NATS cluster')
+        .env('REGATTA_NATS_REPLICAS')
+        .choices(['1', '3', '5'])
+        .default('1'),
+    )
+    .addOption(
+      new Option('--advertise <host:port>', 'where nodes and clients reach this coordinator, if not where it listens')
+        .env('REGATTA_ADVERTISE')
+        .argParser(listenAddress),
+    )
     .addOption(
       new Option('--spill-dir <folder>', 'where results and inputs go that do not fit in memory')
         .env('REGATTA_SPILL_DIR')
@@ -138,7 +148,8 @@ function addServe(program: Command, version: string): void {
     .action(async (options: ServeFlags) => {
       const nats = resolveNats(options);
       const { serve } = await import('../../serve.ts');
-      await serve({ ...options, nats, version, endsWithParent: options.endsWithParent === true });
+      const natsReplicas = Number(options.natsReplicas);
+      await serve({ ...options, nats, natsReplicas, version, endsWithParent: options.endsWithParent === true });
       process.exitCode = exitCode.succeeded;
     });
   example(command, 'regatta serve --listen 127.0.0.1:7420');
@@ -148,13 +159,8 @@ interface ServeFlags extends NatsFlags {
   readonly listen: string;
   readonly spillDir: string;
   readonly explainAfter: number;
+  readonly advertise?: string;
+  readonly natsReplicas: string;
   readonly logLevel: string;
   readonly endsWithParent?: boolean;
-}
-
-function statusObject(pid: number, address: string, nodes: readonly NodeView[]): object {
-  return {
-    coordinator: { pid, address },
-    nodes: nodes.map(({ id, pid, state, cores, quota, lanes }) => ({ id, pid, state, cores, quota, lanes })),
-  };
 }

@@ -6,9 +6,10 @@ import { limits as cliLimits } from '../limits.ts';
 import { clusterCommand, example, setting, wholeNumber } from '../options.ts';
 import { print, printJson } from '../output.ts';
 import { raceText } from '../render/race.ts';
+import { addPolitenessOptions, type PolitenessOptions } from '../run-options.ts';
 import { type ClusterOptions, withAnyCluster } from '../session.ts';
 
-interface Options extends ClusterOptions {
+interface Options extends ClusterOptions, PolitenessOptions {
   readonly json?: boolean;
   readonly set?: Readonly<Record<string, string>>;
   readonly repeat: number;
@@ -16,7 +17,7 @@ interface Options extends ClusterOptions {
 }
 
 export function addRaceCommand(program: Command, interrupted: AbortSignal): void {
-  const command = clusterCommand(program.command('race'))
+  const command = clusterCommand(addPolitenessOptions(program.command('race')))
     .argument('<workload>', 'see regatta workloads')
     .description('run a workload under every model and say which fits')
     .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting)
@@ -27,7 +28,7 @@ export function addRaceCommand(program: Command, interrupted: AbortSignal): void
       wholeNumber(1, limits.concurrencyMax),
     )
     .action(async (name: string, options: Options) => {
-      const planned = planRace(name, options.set);
+      const planned = planRace(name, options.set, options);
       process.exitCode = await withAnyCluster(options, async (client) => {
         const result = await race(client, planned, options, interrupted);
         if (options.json) printJson(result);

@@ -44,14 +44,15 @@ async function run(name: string, options: Options, interrupted: AbortSignal): Pr
     const value = view.state === 'cancelled' ? null : planned.workload.combine(valuesOf(parts), planned.params);
     if (view.state !== 'cancelled' && options.out !== undefined) writeResultFile(planned, parts, options.out);
     if (options.json) printJson(runObject(view, { value }));
-    else present(view, value);
+    else present(view, value, view.spec.kind === 'io' && options.transport === undefined);
     if (interrupted.aborted) return exitCode.interrupted;
     return view.state === 'succeeded' ? exitCode.succeeded : exitCode.taskFailed;
   });
 }
 
-function present(view: RunView, value: unknown): void {
+/** @param wantsNats it is of the kind that goes over NATS where there is one, and was told nothing else */
+function present(view: RunView, value: unknown, wantsNats: boolean): void {
   if (value !== null) print(JSON.stringify(value, undefined, 2));
-  remark(runSummary(view));
+  remark(runSummary(view, wantsNats && view.spec.transport === 'grpc'));
   if (view.failed > 0) remark(failureText(view));
 }

@@ -5,7 +5,7 @@ import { exitCode } from '../exit.ts';
 import { watchToEnd } from '../follow.ts';
 import { clusterCommand, example, wholeNumber } from '../options.ts';
 import { print, printJson, remark } from '../output.ts';
-import { milliseconds, whole } from '../render/format.ts';
+import { milliseconds, transportName, whole } from '../render/format.ts';
 import { entriesOf, jsonLines, textLines, writeAll } from '../render/results.ts';
 import { failureText, runObject, runSummary } from '../render/run.ts';
 import { table } from '../render/table.ts';
@@ -118,6 +118,7 @@ const runsTable = (runs: readonly RunView[]): string =>
       { head: 'run', cell: (r) => r.runId },
       { head: 'workload', cell: (r) => r.spec.workload },
       { head: 'model', cell: (r) => r.spec.model },
+      { head: 'by way of', cell: (r) => transportName(r.spec.transport) },
       { head: 'state', cell: (r) => r.state },
       { head: 'tasks', cell: (r) => whole(r.spec.tasks), align: 'right' },
       { head: 'succeeded', cell: (r) => whole(r.succeeded), align: 'right' },

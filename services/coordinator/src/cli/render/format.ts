@@ -36,3 +36,6 @@ export const times = (factor: number): string => `${factor.toFixed(2)}×`;
 /** "1 task", "2 tasks". */
 export const plural = (count: number, noun: string, many = `${noun}s`): string =>
   `${whole(count)} ${count === 1 ? noun : many}`;
+
+/** How chunks reach nodes. */
+export const transportName = (transport: '' | 'grpc' | 'nats'): string => (transport === 'nats' ? 'NATS' : 'gRPC');

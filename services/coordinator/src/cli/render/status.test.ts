@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ClusterState } from '../../embedded/state.ts';
 import { limits as commandLine, views } from '../limits.ts';
 import type { CoordinatorView } from '../views.ts';
-import { verboseObject, verboseText } from './status.ts';
+import { natsText, statusObject, verboseObject, verboseText } from './status.ts';
 import { nodeView } from './testing/views.ts';
 
 const coordinator: CoordinatorView = {
@@ -21,6 +22,17 @@ const coordinator: CoordinatorView = {
     { name: 'runsActiveMax', value: 10_000, unit: 'runs', description: 'waiting or running at once' },
     { name: 'messageBytesMax', value: 67_108_864, unit: 'bytes', description: 'one gRPC message' },
   ],
+  natsServers: ['127.0.0.1:4222', 'box:4222'],
+  natsComplaint: '',
+  journal: true,
+};
+const gone: ClusterState = {
+  address: '127.0.0.1:1',
+  coordinator: { pid: 1, started: '' },
+  agents: [],
+  // No process has been given it yet.
+  nats: { pid: 2 ** 22 + 1, started: '', address: '127.0.0.1:4222' },
+  startedAt: '',
 };
 const nodeLimit = {
   name: 'hostTasksMax',
@@ -28,6 +40,38 @@ const nodeLimit = {
   unit: 'tasks',
   description: 'a host process is replaced after so many',
 };
+
+describe('the status', () => {
+  it('says where the journal is', () => {
+    assert.equal(natsText(coordinator), 'journal: in NATS at 127.0.0.1:4222, box:4222');
+  });
+
+  it('says what it means that there is none', () => {
+    const text = natsText({ ...coordinator, natsServers: [], journal: false });
+    assert.equal(text, 'no journal: a coordinator that ends takes its runs with it (start with --nats)');
+  });
+
+  it('says why NATS cannot be used, and that the one of this cluster is gone', () => {
+    const text = natsText({ ...coordinator, natsComplaint: 'it is on fire' }, gone);
+    assert.deepEqual(text.split('\n').slice(1), [
+      'NATS cannot be used just now: it is on fire',
+      'nats-server of this cluster: at 127.0.0.1:4222, gone',
+    ]);
+  });
+
+  it('has the same as fields', () => {
+    const { servers, journal } = { servers: coordinator.natsServers, journal: true };
+    const status = (over: object, up?: ClusterState) => statusObject('here', { ...coordinator, ...over }, [], up);
+    assert.deepEqual(status({}), {
+      coordinator: { pid: 1, address: 'here' },
+      nats: { servers, journal, complaint: null, server: null },
+      nodes: [],
+    });
+    const { nats } = status({ natsComplaint: 'why' }, gone) as { nats: object };
+    const server = { address: '127.0.0.1:4222', pid: 2 ** 22 + 1, gone: true };
+    assert.deepEqual(nats, { servers, journal, complaint: 'why', server });
+  });
+});
 
 describe('the status in detail', () => {
   it('says how the coordinator does', () => {

@@ -1,8 +1,37 @@
 /** How the coordinator does and what bounds are kept to, in words and in JSON. */
+import { hasLostNats } from '../../embedded/cluster.ts';
+import type { ClusterState } from '../../embedded/state.ts';
 import { views as commandLimits } from '../limits.ts';
 import type { CoordinatorView, NodeView } from '../views.ts';
 import { bytes, milliseconds, plural, whole } from './format.ts';
 import { limitTables, nodeLimitTables } from './limits.ts';
+
+/** @param up what `up` left behind, where it is that cluster */
+export function statusObject(
+  address: string,
+  { pid, natsServers, natsComplaint, journal }: CoordinatorView,
+  nodes: readonly NodeView[],
+  up: ClusterState | undefined,
+): object {
+  const server = up?.nats && { address: up.nats.address, pid: up.nats.pid, gone: hasLostNats(up) };
+  return {
+    coordinator: { pid, address },
+    nats: { servers: natsServers, journal, complaint: natsComplaint || null, server: server ?? null },
+    nodes: nodes.map(({ id, pid, state, cores, quota, lanes }) => ({ id, pid, state, cores, quota, lanes })),
+  };
+}
+
+/** What becomes of runs when the coordinator ends, and how NATS does. */
+export function natsText({ natsServers, natsComplaint, journal }: CoordinatorView, up?: ClusterState): string {
+  const none = 'no journal: a coordinator that ends takes its runs with it (start with --nats)';
+  const lines = [journal ? `journal: in NATS at ${natsServers.join(', ')}` : none];
+  if (natsComplaint !== '') lines.push(`NATS cannot be used just now: ${natsComplaint}`);
+  if (up?.nats !== undefined) {
+    const { address, pid } = up.nats;
+    lines.push(`nats-server of this cluster: at ${address}, ${hasLostNats(up) ? 'gone' : `pid ${pid}`}`);
+  }
+  return lines.join('\n');
+}
 
 export function verboseObject(status: object, coordinator: CoordinatorView, nodes: readonly NodeView[]): object {
   const nodeLimits = nodes.map(({ id, limits }) => ({ node: id, limits }));
