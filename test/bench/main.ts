@@ -4,15 +4,31 @@ import { messageOf } from '@regatta/kernel';
 import { table } from '../../services/coordinator/src/cli/render/table.ts';
 import { connections } from './connections.ts';
 import { efficiency } from './efficiency.ts';
+import { failover } from './failover.ts';
 import type { Bench, Figure } from './figure.ts';
+import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { noop } from './noop.ts';
 import { digits, ratioText } from './numbers.ts';
 import { payload } from './payload.ts';
+import { queue } from './queue.ts';
+import { requests } from './requests.ts';
 import { scheduler } from './scheduler.ts';
 import { start } from './start.ts';
 
-const benches: Readonly<Record<string, Bench>> = { efficiency, scheduler, noop, latency, payload, start, connections };
+const benches: Readonly<Record<string, Bench>> = {
+  efficiency,
+  scheduler,
+  noop,
+  latency,
+  payload,
+  start,
+  connections,
+  requests,
+  queue,
+  journal,
+  failover,
+};
 
 // By way of exit(), so that what benches have started is ended.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));

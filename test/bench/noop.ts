@@ -14,18 +14,16 @@
  *   in memory, they are in the figure.
  */
 import { median } from '@regatta/kernel';
-import { packCount } from '@regatta/workloads';
 import { Client } from '../../services/coordinator/src/cli/client.ts';
 import { valuesOf } from '../../services/coordinator/src/cli/results.ts';
 import { planRun, type RunOptions } from '../../services/coordinator/src/cli/run-options.ts';
-import type { ResultPart } from '../../services/coordinator/src/cli/views.ts';
 import { startEphemeral } from '../../services/coordinator/src/embedded/cluster.ts';
 import { childrenOf } from '../integration/cluster.ts';
 import { BareForks } from './bare-fork.ts';
 import { type Bench, costFigure, type Figure, rateFigure } from './figure.ts';
 import { peakDuring } from './memory.ts';
 import { digits, MIB } from './numbers.ts';
-import { within } from './waiting.ts';
+import { type Reader, timeRun } from './timed-run.ts';
 
 const TASKS = 10_000_000;
 const TASKS_ALONE = 100_000;
@@ -35,11 +33,7 @@ const GOAL_ALONE_PER_S = 10_000;
 const GOAL_GROWTH = 1.1;
 /** Results in a message of a bare process. */
 const BATCH = 1_000;
-const RUN_MS_MAX = 120_000;
 const ELSEWHERE = 'elsewhere Dask 585 and BullMQ 6,800 a second';
-
-/** What is done with the parts of a run's results as they come in. */
-type Reader = (part: ResultPart) => void;
 
 /** Resident bytes at most, by group of processes. */
 type Peaks = Readonly<Record<'coordinator' | 'agents', number>>;
@@ -109,7 +103,7 @@ async function measureCluster(): Promise<Measured> {
     const groups = await processGroups(client);
     const read: number[] = [];
     const readRun = (): Promise<Peaks> =>
-      peakDuring(groups, async () => void read.push(await timeRun(client, TASKS, {}, () => {})));
+      peakDuring(groups, async () => void read.push(await rateOf(client, TASKS, {}, () => {})));
     say('10M tasks (warm-up, not counted; results are checked)');
     await checkRun(client);
     say('10M tasks, results read, 1 of 2');
@@ -117,11 +111,11 @@ async function measureCluster(): Promise<Measured> {
     say('10M tasks, results read, 2 of 2');
     const after = await readRun();
     say('10M tasks, to the end');
-    const toEnd = await timeRun(client, TASKS, {}, undefined);
+    const toEnd = await rateOf(client, TASKS, {}, undefined);
     say('100k tasks at --chunk 1, twice');
     const chunkOfOne = { policy: 'self', chunk: 1 } as const;
-    const aloneRead = await timeRun(client, TASKS_ALONE, chunkOfOne, () => {});
-    const aloneToEnd = await timeRun(client, TASKS_ALONE, chunkOfOne, undefined);
+    const aloneRead = await rateOf(client, TASKS_ALONE, chunkOfOne, () => {});
+    const aloneToEnd = await rateOf(client, TASKS_ALONE, chunkOfOne, undefined);
     return { read, toEnd, aloneRead, aloneToEnd, before, after };
   } finally {
     client.close();
@@ -131,16 +125,15 @@ async function measureCluster(): Promise<Measured> {
 
 /** Asked for at each look: hosts come and go. */
 async function processGroups(client: Client): Promise<Record<keyof Peaks, () => readonly number[]>> {
+  const { pid: coordinator } = await client.status();
   const agents = (await client.nodes()).map(({ pid }) => pid);
-  const coordinator = childrenOf(process.pid).filter((pid) => !agents.includes(pid));
-  if (coordinator.length !== 1) throw new Error(`one coordinator was to be found, not ${coordinator.length}`);
-  return { coordinator: () => coordinator, agents: () => agents.flatMap((pid) => [pid, ...childrenOf(pid)]) };
+  return { coordinator: () => [coordinator], agents: () => agents.flatMap((pid) => [pid, ...childrenOf(pid)]) };
 }
 
 /** A run whose results are looked into. */
 async function checkRun(client: Client): Promise<void> {
   let sum = 0;
-  await timeRun(client, TASKS, {}, (part) => {
+  await rateOf(client, TASKS, {}, (part) => {
     for (const { value } of valuesOf([part])) sum += value as number;
   });
   const expected = (TASKS / 2) * (TASKS - 1);
@@ -148,33 +141,14 @@ async function checkRun(client: Client): Promise<void> {
 }
 
 /** @param reader undefined to leave the results where they are. @returns tasks a second */
-async function timeRun(
+async function rateOf(
   client: Client,
   tasks: number,
   options: Partial<RunOptions>,
   reader: Reader | undefined,
 ): Promise<number> {
-  const { spec } = planRun('noop', { set: { count: String(tasks) }, policy: 'awf', retries: 0, ...options });
-  const startedAt = performance.now();
-  const runId = await client.submit(spec);
-  const reading = reader === undefined ? [] : [readResults(client, runId, tasks, reader)];
-  await within(RUN_MS_MAX, `the end of ${runId}`, Promise.all([awaitEnd(client, runId, tasks), ...reading]));
-  return (1000 * tasks) / (performance.now() - startedAt);
-}
-
-async function awaitEnd(client: Client, runId: string, tasks: number): Promise<void> {
-  let succeeded = 0;
-  for await (const run of client.watch(runId)) succeeded = run.succeeded;
-  if (succeeded !== tasks) throw new Error(`${runId}: ${succeeded} of ${tasks} tasks succeeded`);
-}
-
-async function readResults(client: Client, runId: string, tasks: number, reader: Reader): Promise<void> {
-  let received = 0;
-  for await (const part of client.results(runId)) {
-    reader(part);
-    received += packCount(part.results);
-  }
-  if (received !== tasks) throw new Error(`${runId}: ${received} results of ${tasks} tasks were received`);
+  const planned = planRun('noop', { set: { count: String(tasks) }, policy: 'awf', retries: 0, ...options });
+  return (1000 * tasks) / (await timeRun(client, planned, reader));
 }
 
 const say = (what: string): void => void process.stderr.write(`noop: ${what}\n`);

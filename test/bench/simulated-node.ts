@@ -50,7 +50,10 @@ export class SimulatedNode {
       limits: [],
       version: 'bench',
     };
-    this.#send({ $case: 'hello', value: { ...helloOf(introduction, []), instance: randomUUID() } });
+    this.#send({
+      $case: 'hello',
+      value: { ...helloOf(introduction, { pulls: [], pushed: undefined }), instance: randomUUID() },
+    });
   }
 
   /** Rejects where the link breaks before. */
