@@ -174,6 +174,7 @@ export class WorkQueue {
 
   /** Removes what a coordinator before this one left behind. @param known runs that are to stay */
   async closeOthers(known: ReadonlySet<string>): Promise<void> {
+    await this.#checked();
     const found = await this.#persistence.do('look for old runs', runsWithConsumers);
     for (const runId of found) if (!known.has(runId) && !this.#runs.has(runId)) await this.closeRun(runId);
   }

@@ -13,13 +13,15 @@ import type { JournalLog } from './log.ts';
 
 /** @param submittedAt of the run. @throws RegattaError NOT_RECORDED where its events are no longer in the journal */
 export async function replayRun(log: JournalLog, runId: string, submittedAt: number): Promise<Replay> {
-  const snapshot = await snapshotBefore(log, submittedAt);
+  const { snapshot, oldest } = await snapshotBefore(log, submittedAt);
   const scheduler = snapshot === undefined ? new Scheduler() : Scheduler.restore(snapshot.engine.scheduler);
   const covers = snapshot?.covers ?? 0;
   let submitted = false;
   let [events, eventsBefore, effectCount, digest] = [0, 0, 0, 0];
   for await (const { sequence, body } of log.read({ kind: 'events', from: covers + 1 })) {
     if (sequence <= covers) continue;
+    // What came before the oldest snapshot was removed, and its beginning with it.
+    if (!submitted && snapshot === undefined && oldest !== undefined && sequence > oldest.covers) break;
     for (const entry of entriesIn(body)) {
       submitted ||= entry.event.kind === 'runSubmitted' && entry.event.plan.runId === runId;
       const effects = scheduler.step(entry.event, entry.at);
@@ -46,13 +48,18 @@ export async function replayRun(log: JournalLog, runId: string, submittedAt: num
   return { events, eventsBefore, effects: effectCount, digest, identical: true, difference: '', ended: false };
 }
 
-async function snapshotBefore(log: JournalLog, at: number): Promise<Snapshot | undefined> {
-  let best: Snapshot | undefined;
+async function snapshotBefore(
+  log: JournalLog,
+  at: number,
+): Promise<{ readonly snapshot: Snapshot | undefined; readonly oldest: Snapshot | undefined }> {
+  let oldest: Snapshot | undefined;
+  let snapshot: Snapshot | undefined;
   for await (const { body } of log.read({ kind: 'snapshot' })) {
-    const snapshot = snapshotIn(body);
-    if (snapshot.engine.at < at) best = snapshot;
+    const next = snapshotIn(body);
+    oldest ??= next;
+    if (next.engine.at < at) snapshot = next;
   }
-  return best;
+  return { snapshot, oldest };
 }
 
 const shown = (effects: readonly Effect[]): string => `now it has the effects ${JSON.stringify(effects).slice(0, 500)}`;
