@@ -1,4 +1,5 @@
 /** What nodes say of their work, and how it adds up for a run. */
+import type { Event } from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
 import { limits } from './limits.ts';
 import type { RunRecord, TaskTime } from './run-record.ts';
@@ -136,5 +137,26 @@ export function withoutTold(outcome: Outcome, task: number): Outcome {
     results: slicePack(results, start - from, to - from),
     failures: failures.filter((failure) => failure.task >= task),
     timing: { ...timing, wallUs, cpuUs },
+  };
+}
+
+/** It as the scheduler hears it. */
+export function reportOf(
+  outcome: Outcome,
+  nodeId: string,
+): Omit<Extract<Event, { kind: 'attemptReported' }>, 'incarnation'> {
+  const { attemptId, from, to, failures, timing, end, results } = outcome;
+  const asked = failures.some(({ retryAfterMs }) => retryAfterMs !== undefined);
+  return {
+    kind: 'attemptReported',
+    nodeId,
+    attemptId,
+    from,
+    to,
+    failed: failures.map(({ task }) => task),
+    ...(asked && { retryAfterMs: failures.map(({ retryAfterMs }) => retryAfterMs ?? 0) }),
+    busyMs: timing.laneMs,
+    bytes: results.byteLength,
+    end,
   };
 }

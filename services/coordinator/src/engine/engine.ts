@@ -6,21 +6,11 @@
  * - E2: what a step means for a run is written in its books once the step is safe with the recorder, in the order of the
  *   steps: what a client is told, and what a node is thanked for, is never taken back.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { RegattaError } from '@regatta/kernel';
-import {
-  type Effect,
-  type Event,
-  lanesOf,
-  type RunCounts,
-  Scheduler,
-  limits as schedulerLimits,
-} from '@regatta/scheduler';
-import { slicePack } from '@regatta/workloads';
+import { lanesOf, type RunCounts, Scheduler } from '@regatta/scheduler';
 import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
-import { type Outcome, saidOf, withoutTold } from './bookkeeping.ts';
-import { Books, ENOUGH } from './books.ts';
+import { type Outcome, reportOf } from './bookkeeping.ts';
+import { Books } from './books.ts';
 import { Shelf } from './byte-log.ts';
 import { Clock } from './clock.ts';
 import {
@@ -35,35 +25,18 @@ import {
 import { History } from './history.ts';
 import { limits } from './limits.ts';
 import { Orders } from './orders.ts';
-import { QueueFeeder, type QueuePort } from './queue-feeder.ts';
-import { type Entry, type Recorder, type Replay, unrecorded } from './record.ts';
-import { ResultStore } from './result-store.ts';
-import { type Counters, type Insides, type Leftovers, pullsOn, reconcile } from './revival.ts';
+import { publishedIn, QueueFeeder, type QueuePort } from './queue-feeder.ts';
+import { type QueuedNews, QueueNews } from './queue-news.ts';
+import type { Recorder, Replay } from './record.ts';
+import type { ResultStore } from './result-store.ts';
+import { type Counters, type Insides, type Leftovers, reconcile } from './revival.ts';
 import { RunInputs } from './run-inputs.ts';
-import { type LateFailure, RunRecord, type RunRequest } from './run-record.ts';
-import { StepClock } from './step-clock.ts';
+import type { LateFailure, RunRecord, RunRequest } from './run-record.ts';
+import type { StepClock } from './step-clock.ts';
+import { Steps } from './steps.ts';
+import { Submissions } from './submissions.ts';
 import { explainWaiting, type RunReason } from './waiting.ts';
 import { type Stuck, Watchdog } from './watchdog.ts';
-
-/** What an event comes with that the scheduler has no use for. */
-interface Occasion {
-  /** The report that it is about. */
-  readonly outcome?: Outcome;
-  readonly nodeId?: string;
-  readonly submission?: NonNullable<Entry['submission']>;
-  readonly introduction?: Introduction;
-  /** Called when the step is safe. */
-  readonly onSafe?: () => void;
-}
-
-/** News from a queue. The same may come more than once, and from several nodes. */
-export interface QueuedNews {
-  readonly runId: string;
-  readonly nodeId: string;
-  readonly outcome: Outcome;
-  /** To be called once what it says is safe. */
-  ack(): void;
-}
 
 export interface EngineOptions {
   /** Where results and inputs go that do not fit in memory. */
@@ -80,7 +53,6 @@ export interface EngineOptions {
 
 export class Engine {
   readonly noProgressMs: number;
-  readonly stepClock = new StepClock();
   /** Towards what the tasks of all runs talk to. */
   readonly politeness = new Politeness((runId) => this.#politeRequestOf(runId));
   readonly shelf: Shelf;
@@ -89,20 +61,15 @@ export class Engine {
   readonly #history: History;
   readonly #insides: Insides;
   // Never the number of an earlier life of this coordinator: a node may still hold work of that life.
-  readonly #counters: Counters = { nextIncarnation: Date.now(), runSerial: 0, wakeAt: Number.POSITIVE_INFINITY };
-  #recorder: Recorder = unrecorded;
+  readonly #counters: Counters = { nextIncarnation: Date.now(), runSerial: 0 };
   readonly #feeder: QueueFeeder;
   readonly #orders: Orders;
   readonly #books: Books;
-  readonly #inbox: [Event, Occasion][] = [];
-  /** Of attempts in a queue, news that came before other news that it follows on. */
-  readonly #early = new Map<number, QueuedNews[]>();
+  readonly #steps: Steps;
+  readonly #submissions: Submissions;
+  readonly #queueNews: QueueNews;
   readonly #watching: NodeJS.Timeout;
-  readonly #over = new AbortController();
-  #stepping = false;
-  #wake: NodeJS.Timeout | undefined;
   #queueServers: readonly string[] = [];
-  readonly #onBroken: (thrown: unknown) => void;
   readonly #onUnkept: (runId: string, reason: string) => void;
   readonly #watchdog: Watchdog;
 
@@ -110,16 +77,16 @@ export class Engine {
     this.#onUnkept = onUnkept ?? (() => {});
     this.noProgressMs = noProgressMs;
     this.#watchdog = new Watchdog(noProgressMs);
-    this.#onBroken = onBroken;
     this.shelf = new Shelf(spillDirectory, limits.keptMemoryBytesMax);
-    const history = new History(this.shelf, (runId, what) => this.#recorder.forgotten(runId, what));
+    const history = new History(this.shelf, (runId, what) => this.#steps.recorder.forgotten(runId, what));
     const fleet = this.#fleet;
     this.#history = history;
     this.#feeder = new QueueFeeder({
       history,
       onUnfit: ({ runId, attemptId, from }, { code, message }) => {
-        const event = { kind: 'attemptReported', nodeId: '', incarnation: 0, runId, attemptId } as const;
-        this.#post({ ...event, ...nothingDone(from), end: { kind: 'lost', loss: { code, message } } });
+        const nothing = { from, to: from, failed: [], busyMs: 0, bytes: 0 };
+        const event = { kind: 'attemptReported', nodeId: '', incarnation: 0, runId, attemptId, ...nothing } as const;
+        this.#steps.post({ ...event, end: { kind: 'lost', loss: { code, message } } });
       },
       onFailed: (runId, { message }) => this.#stopUnkept(runId, message),
     });
@@ -129,7 +96,8 @@ export class Engine {
       onTooMuch: (runId, reason) => this.#stopUnkept(runId, reason),
       onEnded: ({ runId }) => {
         const run = this.#history.get(runId);
-        this.#recorder.ended(run);
+        this.#steps.recorder.ended(run);
+        this.#queueNews.forgetEnded();
         if (run.request.transport === 'nats') this.#feeder.close(runId);
       },
     });
@@ -144,11 +112,22 @@ export class Engine {
           incarnation: offer.incarnation,
           serves,
         })),
-      wakeAt: (at) => this.#wakeAt(at),
+      wakeAt: (at) => this.#steps.wakeAt(at),
     });
     const { shelf } = this;
     const [clock, counters, books] = [this.#clock, this.#counters, this.#books];
-    this.#insides = { scheduler: new Scheduler(), clock, history, fleet, books, shelf, counters };
+    const insides = { scheduler: new Scheduler(), clock, history, fleet, books, shelf, counters };
+    const feeder = this.#feeder;
+    this.#insides = insides;
+    this.#steps = new Steps({ insides, orders: this.#orders, feeder, onBroken });
+    this.#queueNews = new QueueNews(insides, this.#steps);
+    this.#submissions = new Submissions({
+      insides,
+      feeder,
+      steps: this.#steps,
+      complaint: () => this.complaint,
+      onUnkept: (runId, reason) => this.#stopUnkept(runId, reason),
+    });
     // unref'd: a coordinator that has been told to end does not wait for it.
     this.#watching = setInterval(() => this.#watch(onStuck), Math.min(limits.watchdogMs, noProgressMs / 2)).unref();
   }
@@ -178,13 +157,14 @@ export class Engine {
    * queues are filled again.
    */
   begin(recorder: Recorder): void {
-    this.#recorder = recorder;
-    this.#post({ kind: 'recovered' });
-    if (this.#counters.wakeAt < Number.POSITIVE_INFINITY) this.#wakeAt(this.#counters.wakeAt);
+    this.#steps.recorder = recorder;
+    this.#steps.post({ kind: 'recovered' });
+    // What it had asked to be woken for it asks for anew.
+    this.#steps.post({ kind: 'tick' });
     for (const run of this.#scheduler.runs.values()) {
       if (run.queue === undefined) continue;
       this.#feeder.open(run.id, () => {});
-      for (const effect of publishedOf(run)) this.#orders.give(effect);
+      for (const effect of publishedIn(run)) this.#orders.give(effect);
     }
     for (const { introduction, incarnation, awaited } of this.#fleet.list()) {
       if (awaited) setTimeout(() => this.#stopAwaiting(introduction.nodeId, incarnation), limits.leaseMs).unref();
@@ -200,41 +180,44 @@ export class Engine {
   /** Takes no more events and gives no more orders: its place is another's. */
   end(reason: string): void {
     clearInterval(this.#watching);
-    clearTimeout(this.#wake);
-    this.#over.abort();
+    this.#steps.end();
     for (const { port, state } of this.#fleet.list()) if (state !== 'lost') port.hangUp(reason);
   }
 
   /** Fires when its place is another's. */
   get over(): AbortSignal {
-    return this.#over.signal;
+    return this.#steps.over;
   }
 
   /** Whether what nodes report outlives this process, and so has to be kept by them until it is acknowledged. */
   get durable(): boolean {
-    return this.#recorder.durable;
+    return this.#steps.recorder.durable;
   }
 
   /** Why what goes through NATS waits. */
   get complaint(): string | undefined {
-    return this.#recorder.complaint ?? this.#feeder.port?.complaint;
+    return this.#steps.recorder.complaint ?? this.#feeder.port?.complaint;
   }
 
   /** Lives the run's events again. @throws RegattaError NO_JOURNAL, NOT_RECORDED */
   replay(runId: string): Promise<Replay> {
-    return this.#recorder.replay(runId);
+    return this.#steps.recorder.replay(runId);
+  }
+
+  get stepClock(): StepClock {
+    return this.#steps.clock;
   }
 
   /** Resolves when nothing that was told so far can be lost. @throws RegattaError where it is lost */
   settled(): Promise<void> {
-    return this.#recorder.settled();
+    return this.#steps.recorder.settled();
   }
 
   /** The results of a run, fetched from where an earlier life left them. @throws RegattaError NO_SUCH_RUN */
   async resultsOf(runId: string): Promise<ResultStore> {
     const run = this.run(runId);
     if (run.resultsElsewhere) {
-      run.fetching ??= this.#recorder.fetchResults(runId, run.results);
+      run.fetching ??= this.#steps.recorder.fetchResults(runId, run.results);
       await run.fetching;
       run.resultsElsewhere = false;
     }
@@ -248,87 +231,19 @@ export class Engine {
   }
 
   /** As `submit`; resolves when the run cannot be lost any more. @throws RegattaError NATS_AWAY besides; then it is none */
-  async submitSafely(asked: RunRequest, inputs?: RunInputs): Promise<string> {
-    this.#check(asked, inputs);
-    await this.#untilRecordable();
-    const id = this.#newRunId();
-    if (inputs !== undefined) await this.#recorder.keepInputs(id, inputs);
-    this.submit(asked, inputs, id);
-    await this.settled();
-    return id;
+  submitSafely(request: RunRequest, inputs?: RunInputs): Promise<string> {
+    return this.#submissions.takeSafely(request, inputs);
   }
 
   /** @returns the run's id. @throws RegattaError BAD_RUN, BAD_INPUTS, TOO_MANY_RUNS, NO_NATS */
-  submit(asked: RunRequest, inputs?: RunInputs, id = this.#newRunId()): string {
-    this.#check(asked, inputs);
-    const request = { ...asked, transport: this.#transportOf(asked) };
-    // A run whose results cannot be kept is of no use to anybody.
-    const onFailed = ({ message }: Error): void => this.#stopUnkept(id, `its results cannot be stored: ${message}`);
-    const results = new ResultStore(this.shelf, onFailed);
-    const run = new RunRecord(id, request, this.#clock.now(), results, inputs !== undefined);
-    run.inputs = inputs;
-    this.#history.add(run);
-    const { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs } = request;
-    const plan = {
-      runId: id,
-      workload,
-      tasks,
-      shape,
-      nodes,
-      policy,
-      chunk,
-      retries,
-      deadlineMs,
-      inputCuts: inputs?.cuts ?? [],
-      queued: request.transport === 'nats',
-    };
-    this.#post(
-      { kind: 'runSubmitted', plan },
-      { submission: { request, hasInputs: run.hasInputs, submittedAt: run.submittedAt } },
-    );
-    return id;
-  }
-
-  /** A short outage is waited for; in a longer one nobody could be told that the run is taken. */
-  async #untilRecordable(): Promise<void> {
-    for (const giveUpAt = performance.now() + limits.recordWaitMsMax; this.durable; await sleep(limits.recordLookMs)) {
-      const { complaint } = this;
-      if (complaint === undefined) return;
-      if (performance.now() < giveUpAt) continue;
-      throw new RegattaError('NATS_AWAY', `no run can be taken just now, as it could not be recorded: ${complaint}`);
-    }
-  }
-
-  #newRunId(): string {
-    return `run-${Date.now().toString(36)}-${(this.#counters.runSerial++).toString(36)}`;
-  }
-
-  #check(request: RunRequest, inputs: RunInputs | undefined): void {
-    admit(request);
-    this.#transportOf(request);
-    if (inputs !== undefined && inputs.tasks !== request.tasks) {
-      throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
-    }
-    if (this.#scheduler.runs.size >= schedulerLimits.runsActiveMax) {
-      const message = `${schedulerLimits.runsActiveMax} runs are waiting or running already; let some end first`;
-      throw new RegattaError('TOO_MANY_RUNS', message);
-    }
-  }
-
-  /** I/O goes through queues where there are any. */
-  #transportOf({ transport, kind }: RunRequest): 'grpc' | 'nats' {
-    const queues = this.#feeder.port !== undefined;
-    if (transport === 'nats' && !queues) {
-      const message = 'this coordinator has no NATS, so --transport nats cannot be; start it with --nats, or use grpc';
-      throw new RegattaError('NO_NATS', message);
-    }
-    return transport || (kind === 'io' && queues ? 'nats' : 'grpc');
+  submit(request: RunRequest, inputs?: RunInputs): string {
+    return this.#submissions.take(request, inputs);
   }
 
   /** @returns false where the run had ended already. @throws RegattaError NO_SUCH_RUN */
   cancel(runId: string, reason: string): boolean {
     if (this.run(runId).ended) return false;
-    this.#post({ kind: 'runStopped', runId, reason });
+    this.#steps.post({ kind: 'runStopped', runId, reason });
     return true;
   }
 
@@ -360,7 +275,7 @@ export class Engine {
   /** @throws RegattaError NO_SUCH_RUN */
   explain(runId: string): RunReason[] {
     const { ended, request } = this.run(runId);
-    const journal = this.#recorder.complaint;
+    const journal = this.#steps.recorder.complaint;
     const complaint = ended ? undefined : request.transport === 'nats' ? this.complaint : journal;
     const polite = ended ? [] : this.politeness.explain(runId);
     return explainWaiting(this.#scheduler, this.#fleet, runId, this.#clock.now(), complaint, polite);
@@ -399,7 +314,7 @@ export class Engine {
     this.#fleet.add(introduction, incarnation, port);
     const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
     const node = { ...offer, workloads: workloads.map(({ name }) => name) };
-    this.#post({ kind: 'nodeJoined', node }, { introduction });
+    this.#steps.post({ kind: 'nodeJoined', node }, { introduction });
     // It went on with what a coordinator before this one, or this one on another link, had told it.
     for (const runId of introduction.pulls) if (!this.#scheduler.runs.has(runId)) port.close(runId);
     // Whoever drained it meant the process, not the connection.
@@ -424,8 +339,7 @@ export class Engine {
     for (const { runId, shape } of pull) this.#orders.give({ kind: 'pull', nodeId, incarnation, runId, shape });
     if (node.state === 'draining') port.drain(false);
     for (const { attemptId, reported } of missing) {
-      const event = { kind: 'attemptReported', nodeId, incarnation, attemptId } as const;
-      this.#post({ ...event, ...nothingDone(reported), end: { kind: 'stopped' } });
+      this.#steps.letGo({ attemptId, from: reported }, { nodeId, incarnation });
     }
     return true;
   }
@@ -437,7 +351,7 @@ export class Engine {
 
   lost(nodeId: string, incarnation: number, reason: string): void {
     if (this.#fleet.lost(nodeId, incarnation) === undefined) return;
-    this.#post({ kind: 'nodeLost', nodeId, incarnation, reason });
+    this.#steps.post({ kind: 'nodeLost', nodeId, incarnation, reason });
   }
 
   beat(nodeId: string, incarnation: number, pulse: Pulse): void {
@@ -453,7 +367,7 @@ export class Engine {
   drain(nodeId: string, handBack: boolean): NodeRecord {
     const node = this.#fleet.connected(nodeId);
     this.#fleet.drains(nodeId, node.incarnation, true);
-    this.#post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
+    this.#steps.post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
     return node;
   }
 
@@ -461,7 +375,7 @@ export class Engine {
   resume(nodeId: string): NodeRecord {
     const node = this.#fleet.connected(nodeId);
     this.#fleet.drains(nodeId, node.incarnation, false);
-    this.#post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
+    this.#steps.post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
   }
 
@@ -476,8 +390,7 @@ export class Engine {
 
   /** A chunk was taken back before its node got it. */
   unsent(nodeId: string, incarnation: number, { attemptId, from }: Assignment): void {
-    const event = { kind: 'attemptReported', nodeId, incarnation, attemptId } as const;
-    this.#post({ ...event, ...nothingDone(from), end: { kind: 'stopped' } });
+    this.#steps.letGo({ attemptId, from }, { nodeId, incarnation });
   }
 
   /** @param onSafe called when it is safe: the node need not keep it any longer */
@@ -486,121 +399,17 @@ export class Engine {
     const runId = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId)?.run.id ?? said.runId;
     const outcome = runId === said.runId ? said : { ...said, runId };
     if (outcome.end.kind !== 'open') this.#fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
-    this.#post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
+    this.#steps.post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
   }
 
   /** News of a chunk that went into a queue, from whoever took it. */
   reportQueued(news: QueuedNews): void {
-    const { runId, nodeId, ack } = news;
-    const { attemptId } = news.outcome;
-    const attempt = this.#scheduler.runs.get(runId)?.queue?.holder.attempts.get(attemptId);
-    if (attempt !== undefined && news.outcome.from > attempt.reported) {
-      this.#early.set(attemptId, [...(this.#early.get(attemptId) ?? []), news]);
-      return;
-    }
-    const outcome = withoutTold(news.outcome, attempt?.reported ?? 0);
-    // Somebody else has told all of it.
-    if (attempt !== undefined && outcome.from === outcome.to && outcome.end.kind === 'open') return ack();
-    const event = { ...reportOf(outcome, nodeId), incarnation: 0, runId };
-    this.#post(event, { outcome, nodeId, onSafe: ack });
-    const early = this.#early.get(attemptId);
-    this.#early.delete(attemptId);
-    for (const other of early ?? []) this.reportQueued(other);
+    this.#queueNews.take(news);
   }
 
-  #post(event: Event, occasion: Occasion = {}): void {
-    if (this.#over.signal.aborted) return;
-    this.#inbox.push([event, occasion]);
-    if (this.#stepping) return;
-    this.#stepping = true;
-    try {
-      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#step(...next);
-    } catch (thrown) {
-      // A bug: the books can no longer be trusted, and a wrong answer is worse than a stopped coordinator.
-      this.#onBroken(thrown);
-      throw thrown;
-    } finally {
-      this.#stepping = false;
-    }
-  }
-
-  #step(event: Event, occasion: Occasion): void {
-    const { outcome, nodeId, submission, introduction, onSafe } = occasion;
-    const at = this.#clock.now();
-    const startedAt = performance.now();
-    const effects = this.#scheduler.step(event, at);
-    this.stepClock.add(performance.now() - startedAt);
-    const said = outcome === undefined ? undefined : this.#saidOf(outcome, nodeId!, effects);
-    const results = outcome === undefined ? [] : committedOf(outcome, effects);
-    const facts = { ...(said && { said }), ...(submission && { submission }), ...(introduction && { introduction }) };
-    const entry: Entry = { at, event, effects, results, ...facts };
-    this.#recorder.record(entry, () => {
-      this.#books.write(entry);
-      // Not before: a queue that was cleared for a stop that nobody knows of would never be filled again.
-      for (const effect of effects) if (effect.kind === 'withdraw') this.#feeder.withdraw(effect.runId);
-      onSafe?.();
-    });
-    for (const effect of effects) this.#heed(effect);
-  }
-
-  #saidOf(outcome: Outcome, nodeId: string, effects: readonly Effect[]): ReturnType<typeof saidOf> {
-    const over = outcome.end.kind !== 'open' || effects.some((effect) => effect.kind === 'ignored');
-    return saidOf(outcome, nodeId, over ? this.#orders.takeAwayMs(nodeId, outcome.attemptId) : undefined);
-  }
-
-  /** What is done about an effect at once; the books wait until it is safe. */
-  #heed(effect: Effect): void {
-    this.#orders.give(effect);
-    switch (effect.kind) {
-      case 'commit':
-      case 'giveUp':
-        return this.#stopIfEnough(effect.runId);
-      case 'withdraw':
-        // Whoever works on one of them has been told to stop, and what it still says will be late news.
-        for (const attemptId of effect.attemptIds) this.#letGo(effect.runId, attemptId);
-        return;
-      case 'runEnded':
-        this.#history.get(effect.runId).lastCounts = effect.counts;
-        return;
-      case 'nodeDrained': {
-        this.#fleet.emptied(effect.nodeId, effect.incarnation, pullsOn(this.#scheduler, effect.nodeId));
-        return;
-      }
-      default:
-        return;
-    }
-  }
-
-  /** What was in the queues of these runs is gone: it is queued again, as new attempts. */
+  /** What was in the queues of these runs is gone. */
   requeue(runIds: readonly string[]): void {
-    for (const runId of runIds) {
-      for (const attemptId of [...(this.#scheduler.runs.get(runId)?.queue?.holder.attempts.keys() ?? [])]) {
-        this.#letGo(runId, attemptId);
-      }
-    }
-  }
-
-  #stopIfEnough(runId: string): void {
-    const { until } = this.#history.get(runId).request;
-    const run = this.#scheduler.runs.get(runId);
-    if (until === 'all' || run?.active !== true) return;
-    const ended = until === 'any' ? run.succeeded : run.succeeded + run.failed;
-    if (ended > 0) this.#post({ kind: 'runStopped', runId, reason: ENOUGH[until] });
-  }
-
-  #letGo(runId: string, attemptId: number): void {
-    const attempt = this.#scheduler.runs.get(runId)!.queue!.holder.attempts.get(attemptId)!;
-    for (const { ack } of this.#early.get(attemptId) ?? []) ack();
-    this.#early.delete(attemptId);
-    const event = { kind: 'attemptReported', nodeId: '', incarnation: 0, runId, attemptId } as const;
-    this.#post({ ...event, ...nothingDone(attempt.reported), end: { kind: 'stopped' } });
-  }
-
-  #wakeAt(at: number): void {
-    clearTimeout(this.#wake);
-    this.#wake = setTimeout(() => this.#post({ kind: 'tick' }), Math.max(0, Math.ceil(at - this.#clock.now())));
-    // A deadline days away must not keep a process that was told to end.
-    this.#wake.unref();
+    this.#queueNews.requeue(runIds);
   }
 
   /** Posted, not done at once: it is found out in the middle of a step. */
@@ -608,7 +417,7 @@ export class Engine {
     queueMicrotask(() => {
       if (this.#history.find(runId)?.ended !== false) return;
       this.#onUnkept(runId, reason);
-      this.#post({ kind: 'runStopped', runId, reason });
+      this.#steps.post({ kind: 'runStopped', runId, reason });
     });
   }
 
@@ -620,47 +429,4 @@ export class Engine {
     }));
     for (const stuck of this.#watchdog.look(runs, performance.now(), (runId) => this.explain(runId))) onStuck(stuck);
   }
-}
-
-/** What is in the queue of a run, or with those who have taken it from there. */
-const publishedOf = ({
-  id: runId,
-  queue,
-}: Pick<Scheduler['runs'] extends Map<string, infer R> ? R : never, 'id' | 'queue'>): Effect[] =>
-  [...(queue?.holder.attempts.values() ?? [])].map(({ id: attemptId, from, to, attempt, alone }) => ({
-    kind: 'publish',
-    runId,
-    attemptId,
-    from,
-    to,
-    attempt,
-    alone,
-  }));
-
-const nothingDone = (from: number) => ({ from, to: from, failed: [], busyMs: 0, bytes: 0 });
-
-function reportOf(outcome: Outcome, nodeId: string): Omit<Extract<Event, { kind: 'attemptReported' }>, 'incarnation'> {
-  const { attemptId, from, to, failures, timing, end, results } = outcome;
-  const asked = failures.some(({ retryAfterMs }) => retryAfterMs !== undefined);
-  return {
-    kind: 'attemptReported',
-    nodeId,
-    attemptId,
-    from,
-    to,
-    failed: failures.map(({ task }) => task),
-    ...(asked && { retryAfterMs: failures.map(({ retryAfterMs }) => retryAfterMs ?? 0) }),
-    busyMs: timing.laneMs,
-    bytes: results.byteLength,
-    end,
-  };
-}
-
-/** The results of what the step commits. */
-function committedOf({ from: first, results }: Outcome, effects: readonly Effect[]): Entry['results'][number][] {
-  return effects.flatMap((effect) => {
-    if (effect.kind !== 'commit') return [];
-    const { runId, from, to } = effect;
-    return [{ runId, from, to, results: slicePack(results, from - first, to - first) }];
-  });
 }

@@ -3,7 +3,7 @@
  * come more than once or in another order than they were told.
  */
 import { RegattaError } from '@regatta/kernel';
-import type { Effect } from '@regatta/scheduler';
+import type { Effect, Scheduler } from '@regatta/scheduler';
 import type { History } from './history.ts';
 import { limits } from './limits.ts';
 
@@ -93,3 +93,12 @@ export class QueueFeeder {
     doing?.catch((thrown: Error) => this.#options.onFailed(runId, thrown));
   }
 }
+
+type Run = ReturnType<Scheduler['runs']['get']> & object;
+
+/** What is in the queue of a run, or with those who have taken it from there. */
+export const publishedIn = ({ id: runId, queue }: Run): Publish[] =>
+  [...(queue?.holder.attempts.values() ?? [])].map(({ id: attemptId, from, to, attempt, alone }) => {
+    const chunk = { runId, attemptId, from, to, attempt, alone };
+    return { kind: 'publish', ...chunk };
+  });

@@ -34,8 +34,6 @@ export interface Counters {
   /** Of the next connection of any node. */
   nextIncarnation: number;
   runSerial: number;
-  /** When the scheduler wants to be woken; infinite for never. */
-  wakeAt: number;
 }
 
 /** An entry as it is kept. */
@@ -101,7 +99,6 @@ export function relive(insides: Insides, { at, event, said, submission, introduc
   if (digestOf(effects) !== digest) throw differs(event, at);
   noteNode(fleet, event);
   for (const effect of effects) {
-    if (effect.kind === 'wake') counters.wakeAt = effect.at;
     if (effect.kind === 'nodeDrained')
       fleet.emptied(effect.nodeId, effect.incarnation, pullsOn(scheduler, effect.nodeId));
   }

@@ -151,6 +151,19 @@ describe('an engine that takes over', () => {
     assert.equal(second.engine.run(over).inputs, undefined);
   });
 
+  it('wakes up for a deadline that an earlier one had asked for, from a snapshot on as well', async () => {
+    const first = await begin({ bytesPerSnapshot: 1 });
+    const id = await first.engine.submitSafely(requestFor({ deadlineMs: 1_500 }));
+    await first.engine.submitSafely(requestFor());
+    first.engine.end('enough');
+    await until(async () => ((await snapshotsIn(first.log)) > 1 ? true : undefined));
+    const second = await begin();
+    assert.ok(second.recovered.snapshots.length > 0, 'there was no snapshot');
+    assert.equal(second.engine.run(id).state, 'waiting');
+    await until(() => (second.engine.run(id).state === 'cancelled' ? true : undefined));
+    assert.match(second.engine.run(id).reason, /deadline/);
+  });
+
   it('drops results of a step that was never written', async () => {
     const first = await begin();
     const node = new FakeNode(first.engine, 'a', 1);
@@ -242,9 +255,15 @@ describe('a node that comes back to the one that took over', () => {
   });
 });
 
-async function until<T>(look: () => T | undefined): Promise<T> {
-  for (const giveUpAt = performance.now() + 5_000; ; await new Promise((resolve) => setTimeout(resolve, 5))) {
-    const found = look();
+async function snapshotsIn(log: JournalLog): Promise<number> {
+  let count = 0;
+  for await (const _ of log.read({ kind: 'snapshot' })) count++;
+  return count;
+}
+
+async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (const giveUpAt = performance.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 5))) {
+    const found = await look();
     if (found !== undefined) return found;
     assert.ok(performance.now() < giveUpAt, 'waited in vain');
   }
