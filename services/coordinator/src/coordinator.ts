@@ -23,6 +23,8 @@ export interface CoordinatorOptions {
   readonly broker: Broker | undefined;
   /** Copies of all that is in NATS, on different servers of its cluster: 1, 3 or 5. */
   readonly replicas: number;
+  /** Of steps, after which all of the engine is written to the journal. */
+  readonly bytesPerSnapshot: number;
   readonly log: Logger;
 }
 
@@ -112,7 +114,7 @@ export class Coordinator {
 
   async #lead(broker: Broker): Promise<void> {
     if (this.#closed || !this.#leads) return;
-    const { log, replicas } = this.#options;
+    const { log, replicas, bytesPerSnapshot } = this.#options;
     const startedAt = performance.now();
     this.#standing = 'it reads the journal';
     const engine = new Engine(this.#options.engine);
@@ -135,6 +137,7 @@ export class Coordinator {
         {
           log: journal,
           insides: engine.insides,
+          bytesPerSnapshot,
           onLost: ({ message }) => this.#change(() => this.#stepDown(message)),
           onNoRoom: () => engine.stopLargest(),
           onTrouble: (line) => log.warn(line),

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly advertise?: string | undefined;
   /** Copies of all that is in NATS. */
   readonly natsReplicas: number;
+  /** Of steps, after which all of the engine is written to the journal. */
+  readonly snapshotBytes: number;
   readonly version: string;
   readonly logLevel: string;
   /** End when the process that started this one does. */
@@ -30,6 +32,7 @@ export async function serve({
   nats,
   advertise,
   natsReplicas: replicas,
+  snapshotBytes: bytesPerSnapshot,
   version,
   logLevel,
   endsWithParent,
@@ -40,7 +43,16 @@ export async function serve({
   try {
     await serveUntil(
       ended,
-      { listen, spillDirectory: spillDir, noProgressMs: explainAfter, nats, advertise, replicas, version },
+      {
+        listen,
+        spillDirectory: spillDir,
+        noProgressMs: explainAfter,
+        nats,
+        advertise,
+        replicas,
+        bytesPerSnapshot,
+        version,
+      },
       pino({ level: logLevel }, logStream()),
     );
   } finally {

@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly advertise?: string | undefined;
   /** Copies of all that is in NATS, on different servers of its cluster. */
   readonly replicas: number;
+  /** Of steps, after which all of the engine is written to the journal. */
+  readonly bytesPerSnapshot: number;
   readonly version: string;
 }
 
@@ -43,7 +45,7 @@ export interface RunningServer {
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
 export async function startServer(
-  { listen, spillDirectory, noProgressMs, nats, advertise, replicas, version }: ServerOptions,
+  { listen, spillDirectory, noProgressMs, nats, advertise, replicas, bytesPerSnapshot, version }: ServerOptions,
   log: Logger,
 ): Promise<RunningServer> {
   // What goes wrong is told by us, in one line.
@@ -64,7 +66,7 @@ export async function startServer(
         `${runId} has had no task end for ${Math.round(ms / 1000)} s: ${reasons[0]?.text}`,
       ),
   };
-  const coordinator = new Coordinator({ engine, broker, replicas, log });
+  const coordinator = new Coordinator({ engine, broker, replicas, bytesPerSnapshot, log });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,

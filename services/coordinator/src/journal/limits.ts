@@ -28,6 +28,8 @@ export const { limits, views: journalLimitViews } = defineLimits({
   gatherMs: limit(1, 'ms', 'for which steps are gathered into one record, while there are many'),
   batchBytes: limit(524_288, 'bytes', 'of results after which the steps gathered go into a record at once'),
   bytesPerSnapshot: limit(16_777_216, 'bytes', 'of steps after which all of the engine is written down'),
+  bytesPerSnapshotMin: limit(1_000, 'bytes', 'the least that --snapshot-bytes may say'),
+  bytesPerSnapshotMax: limit(1_073_741_824, 'bytes', 'the most that --snapshot-bytes may say'),
   snapshotsKept: limit(8, 'snapshots', 'that are kept, with the steps since'),
   fullDropRuns: limit(8, 'runs', 'whose results are given up to make room in a full journal'),
   fullRetryMs: limit(1_000, 'ms', 'until writing to a full journal is tried again'),

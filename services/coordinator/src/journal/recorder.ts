@@ -29,7 +29,7 @@ export interface RecorderOptions {
   /** News for the log, in a line. */
   readonly onTrouble: (line: string) => void;
   /** Of steps, after which all of the engine is written down. */
-  readonly bytesPerSnapshot?: number;
+  readonly bytesPerSnapshot: number;
 }
 
 /** Steps that are written together. */
@@ -135,7 +135,7 @@ export class JournalRecorder implements Recorder {
     if (batch === undefined || this.#lost !== undefined) return;
     this.#batch = undefined;
     this.#flushedAt = performance.now();
-    if (this.#bytesSinceDump >= (this.#options.bytesPerSnapshot ?? limits.bytesPerSnapshot)) {
+    if (this.#bytesSinceDump >= this.#options.bytesPerSnapshot) {
       batch.dump = dumpOf(this.#options.insides);
       this.#bytesSinceDump = 0;
     }

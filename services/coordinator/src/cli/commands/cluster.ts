@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, hasLostNats, up } from '../../embedded/cluster.ts';
 import { type ClusterState, readState, stateDirectory } from '../../embedded/state.ts';
 import { limits } from '../../engine/limits.ts';
+import { limits as journalLimits } from '../../journal/limits.ts';
 import { type NatsFlags, resolveNats } from '../../nats-options.ts';
 import { exitCode } from '../exit.ts';
 import { limits as cliLimits } from '../limits.ts';
@@ -122,6 +123,15 @@ function addServe(program: Command, version: string): void {
         .default('1'),
     )
     .addOption(
+      new Option(
+        '--snapshot-bytes <n>',
+        'steps in the journal after which a snapshot is taken: fewer make a take-over quicker',
+      )
+        .env('REGATTA_SNAPSHOT_BYTES')
+        .default(journalLimits.bytesPerSnapshot)
+        .argParser(wholeNumber(journalLimits.bytesPerSnapshotMin, journalLimits.bytesPerSnapshotMax)),
+    )
+    .addOption(
       new Option('--advertise <host:port>', 'where nodes and clients reach this coordinator, if not where it listens')
         .env('REGATTA_ADVERTISE')
         .argParser(listenAddress),
@@ -161,6 +171,7 @@ interface ServeFlags extends NatsFlags {
   readonly explainAfter: number;
   readonly advertise?: string;
   readonly natsReplicas: string;
+  readonly snapshotBytes: number;
   readonly logLevel: string;
   readonly endsWithParent?: boolean;
 }

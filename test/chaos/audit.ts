@@ -1,0 +1,54 @@
+/**
+ * What the coordinator that leads last knows of all that was, once everything has calmed down. It has not seen most of it
+ * itself: this is what the journal kept.
+ *
+ * - A1: each run that somebody was told of is there, with the same counts and the same results, each once.
+ * - A2: its recorded events, lived again, come to the same effects.
+ */
+import { messageOf, RegattaError } from '@regatta/kernel';
+import type { BareCalls } from './bare-calls.ts';
+import { Follower } from './follower.ts';
+import type { Findings } from './user.ts';
+import { verdictOfList, verdictOfRun } from './verdict.ts';
+
+const AUDIT_MS_MAX = 30_000;
+
+/** @returns what is wrong */
+export async function audit(leader: BareCalls, addresses: readonly string[], findings: Findings): Promise<string[]> {
+  const follower = new Follower(addresses, AbortSignal.timeout(AUDIT_MS_MAX));
+  try {
+    await endUntold(follower, findings.acknowledged);
+    const told = { ...findings, ended: findings.seen.map(({ run }) => run) };
+    const wrong = verdictOfList(told, await follower.runs());
+    for (const seen of findings.seen) {
+      const { runId } = seen.run;
+      const read = await leader.results(runId);
+      wrong.push(...verdictOfRun({ ...seen, ...read }).wrong.map((line) => `in the end: ${line}`));
+      wrong.push(...(await replayed(follower, runId)));
+    }
+    return wrong;
+  } finally {
+    follower.close();
+  }
+}
+
+/** Nobody else would. */
+async function endUntold(follower: Follower, acknowledged: readonly string[]): Promise<void> {
+  const untold = (await follower.runs()).filter(({ runId }) => !acknowledged.includes(runId));
+  for (const { runId } of untold) {
+    await follower.cancel(runId);
+    await follower.ended(runId, () => {});
+  }
+}
+
+/** A2. Of long ago no events are kept. */
+async function replayed(follower: Follower, runId: string): Promise<string[]> {
+  try {
+    const { identical, ended, difference } = await follower.replay(runId);
+    if (identical && ended) return [];
+    return [`${runId}, replayed, ${identical ? 'does not end' : `differs: ${difference}`}`];
+  } catch (thrown) {
+    if (thrown instanceof RegattaError && /no longer in the journal/.test(messageOf(thrown))) return [];
+    throw thrown;
+  }
+}
