@@ -118,16 +118,19 @@ export class Coordinator {
     const startedAt = performance.now();
     this.#standing = 'it reads the journal';
     const engine = new Engine(this.#options.engine);
+    // What is said of this term may come in the next one.
+    const end = (why: string): void => this.#change(() => this.#stepDown(why, engine));
     let journal: JournalLog | undefined;
+    let queue: WorkQueue | undefined;
     try {
       journal = await JournalLog.open(broker, {
         replicas,
-        onFenced: ({ message }) => this.#change(() => this.#stepDown(message)),
+        onFenced: ({ message }) => end(message),
         onPoison: (line) => log.warn(line),
       });
       const term = await journal.takeOver();
-      const { snapshots, steps, ended } = await recover(journal, engine.insides);
-      const queue = new WorkQueue(broker, {
+      const { snapshots, steps, ended, broken } = await recover(journal, engine.insides);
+      queue = new WorkQueue(broker, {
         onOutcome: (news) => engine.reportQueued(news),
         onLost: (runIds) => engine.requeue(runIds),
         replicas,
@@ -138,15 +141,16 @@ export class Coordinator {
           log: journal,
           insides: engine.insides,
           bytesPerSnapshot,
-          onLost: ({ message }) => this.#change(() => this.#stepDown(message)),
-          onNoRoom: () => engine.stopLargest(),
+          onLost: ({ message }) => end(message),
+          onNoRoom: (waiting) => engine.stopLargest(waiting),
           onTrouble: (line) => log.warn(line),
         },
         snapshots,
       );
       engine.attachQueue(queue, broker.servers);
-      for (const runId of ended) recorder.ended(engine.run(runId));
       engine.begin(recorder);
+      for (const run of engine.runs()) if (ended.includes(run.id)) recorder.ended(run);
+      for (const runId of broken) engine.giveUp(runId, 'some of its inputs are no longer in the journal');
       this.#term = { engine, queue, journal };
       const active = new Set(engine.runs().flatMap((run) => (run.ended ? [] : [run.id])));
       queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));
@@ -154,6 +158,7 @@ export class Coordinator {
       const ms = Math.round(performance.now() - startedAt);
       log.info({ term, steps, runs: active.size, ms }, `this coordinator leads, ${active.size} runs go on`);
     } catch (thrown) {
+      await queue?.close();
       journal?.close();
       engine.end('it could not begin');
       this.#standing = messageOf(thrown);
@@ -163,9 +168,9 @@ export class Coordinator {
   }
 
   /** C2. */
-  async #stepDown(why: string): Promise<void> {
+  async #stepDown(why: string, whose = this.#term?.engine): Promise<void> {
     const term = this.#term;
-    if (term === undefined) return;
+    if (term === undefined || term.engine !== whose) return;
     this.#term = undefined;
     this.#standing = why;
     if (!this.#closed) this.#options.log.warn(`this coordinator leads no more: ${why}`);

@@ -158,6 +158,7 @@ export class Engine {
    */
   begin(recorder: Recorder): void {
     this.#steps.recorder = recorder;
+    this.#history.trim();
     this.#steps.post({ kind: 'recovered' });
     // What it had asked to be woken for it asks for anew.
     this.#steps.post({ kind: 'tick' });
@@ -171,9 +172,14 @@ export class Engine {
     }
   }
 
+  /** It cannot go on, for a reason that its reports do not tell. */
+  giveUp(runId: string, reason: string): void {
+    this.#stopUnkept(runId, reason);
+  }
+
   /** What is recorded has no more room. The run that takes most of it ends without its results, so that others go on. */
-  stopLargest(): void {
-    const runId = this.#history.dropLargestResults();
+  stopLargest(waiting: ReadonlyMap<string, number>): void {
+    const runId = this.#history.dropLargestResults(waiting);
     if (runId !== undefined) this.#stopUnkept(runId, 'the journal is full, and its results take the most of it');
   }
 
@@ -181,6 +187,10 @@ export class Engine {
   end(reason: string): void {
     clearInterval(this.#watching);
     this.#steps.end();
+    this.#steps.recorder.end();
+    this.#feeder.end();
+    this.politeness.end();
+    this.#history.close();
     for (const { port, state } of this.#fleet.list()) if (state !== 'lost') port.hangUp(reason);
   }
 
@@ -415,7 +425,7 @@ export class Engine {
   /** Posted, not done at once: it is found out in the middle of a step. */
   #stopUnkept(runId: string, reason: string): void {
     queueMicrotask(() => {
-      if (this.#history.find(runId)?.ended !== false) return;
+      if (this.over.aborted || this.#history.find(runId)?.ended !== false) return;
       this.#onUnkept(runId, reason);
       this.#steps.post({ kind: 'runStopped', runId, reason });
     });

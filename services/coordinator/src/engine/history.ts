@@ -61,11 +61,18 @@ export class History {
     return dropped;
   }
 
-  /** Drops those of the run that goes on and has most of them. @returns its id; undefined where no run has any */
-  dropLargestResults(): string | undefined {
+  /**
+   * Drops those of the run that goes on and has most of them.
+   * @param waiting by run, bytes of results that are not here yet
+   * @returns its id; undefined where no run has any
+   */
+  dropLargestResults(waiting: ReadonlyMap<string, number>): string | undefined {
     let largest: RunRecord | undefined;
+    let most = 0;
     for (const run of this.#runs.values()) {
-      if (!run.ended && run.results.bytes > (largest?.results.bytes ?? 0)) largest = run;
+      const bytes = run.results.bytes + (waiting.get(run.id) ?? 0);
+      if (run.ended || run.results.dropped || bytes <= most) continue;
+      [largest, most] = [run, bytes];
     }
     if (largest !== undefined) this.#drop(largest);
     return largest?.id;
@@ -76,14 +83,34 @@ export class History {
     this.#onForgotten(run.id, 'results');
   }
 
+  /** Forgets all, with nothing left in files. */
+  close(): void {
+    for (const run of this.#runs.values()) {
+      run.results.drop();
+      run.inputs?.drop();
+    }
+  }
+
   /** Newest first. */
   list(): RunRecord[] {
     return [...this.#runs.values()].reverse();
   }
 
+  /** One that ended in an earlier life. All of them are to be there before the oldest are forgotten: see `trim`. */
+  addEnded(run: RunRecord): void {
+    this.#runs.set(run.id, run);
+    this.#ended.add(run);
+    this.#causeCharacters += run.causeCharacters;
+  }
+
   ended(run: RunRecord): void {
     this.#ended.add(run);
     this.#causeCharacters += run.causeCharacters;
+    this.trim();
+  }
+
+  /** Forgets the oldest runs beyond what is remembered. */
+  trim(): void {
     this.#shortenCauses();
     for (const oldest of this.#ended) {
       if (this.#ended.size <= limits.endedRunsMax) break;

@@ -27,6 +27,8 @@ export interface OrdersOptions {
   readonly wakeAt: (at: number) => void;
 }
 
+const NO_INPUTS = new Uint8Array(0);
+
 export class Orders {
   readonly #options: OrdersOptions;
   /** When each attempt that went into a queue did so. */
@@ -85,7 +87,7 @@ export class Orders {
     if (open !== undefined) this.open(port, runId, open);
     fleet.find(nodeId)!.sentAt.set(attemptId, clock.now());
     const run = history.get(runId);
-    const read = run.hasInputs ? () => run.inputs!.slice(from, to) : undefined;
+    const read = run.hasInputs ? () => run.inputs?.slice(from, to) ?? NO_INPUTS : undefined;
     port.assign({ attemptId, runId, from, to, attempt, alone, inputs: read });
   }
 

@@ -72,6 +72,11 @@ export class QueueFeeder {
     this.#try(runId, this.#port?.closeRun(runId));
   }
 
+  end(): void {
+    clearTimeout(this.#look);
+    this.#waiting = [];
+  }
+
   #feed(): void {
     clearTimeout(this.#look);
     const port = this.#port;

@@ -49,6 +49,7 @@ export class QueueNews {
         this.#steps.letGo({ attemptId, from: reported, runId });
       }
     }
+    this.forgetEnded();
   }
 
   /** Attempts that ended otherwise: what was told of them too early is told too late by now. */

@@ -42,6 +42,8 @@ export interface Recorder {
   fetchResults(runId: string, store: ResultStore): Promise<void>;
   /** Lives a run's events again. @throws RegattaError NO_JOURNAL, NOT_RECORDED */
   replay(runId: string): Promise<Replay>;
+  /** Nothing more is recorded. */
+  end(): void;
 }
 
 /** What came of living a run's events again. */
@@ -64,6 +66,7 @@ export const unrecorded: Recorder = {
   settled: () => Promise.resolve(),
   keepInputs: () => Promise.resolve(),
   ended: () => {},
+  end: () => {},
   forgotten: () => {},
   fetchResults: () => Promise.resolve(),
   replay: () => {

@@ -59,9 +59,9 @@ export function dumpOf({ scheduler, clock, fleet, counters }: Insides): EngineDu
   return { at: clock.now(), scheduler: scheduler.snapshot(), fleet: fleet.dump(), counters: { ...counters } };
 }
 
-/** Runs that go on, as their books stand. */
-export const dumpRuns = ({ history }: Insides): RunDump[] =>
-  history.list().flatMap((run) => (run.ended ? [] : [run.dump()]));
+/** The runs of a dump, as their books stand: others have begun since. */
+export const dumpRuns = ({ history }: Insides, { scheduler }: EngineDump): RunDump[] =>
+  scheduler.runs.flatMap(({ plan }) => history.find(plan.runId)?.dump() ?? []);
 
 /** @throws RegattaError SNAPSHOT_VERSION */
 export function load(insides: Insides, dump: EngineDump, runs: readonly RunDump[]): void {
@@ -69,16 +69,17 @@ export function load(insides: Insides, dump: EngineDump, runs: readonly RunDump[
   insides.clock.notBefore(dump.at);
   insides.fleet.load(dump.fleet);
   Object.assign(insides.counters, dump.counters);
-  // History lists the newest first.
-  for (const run of [...runs].reverse()) insides.history.add(RunRecord.load(run, emptyStore(insides)));
+  for (const run of runs) {
+    if (run.own.finalCounts === undefined) insides.history.add(RunRecord.load(run, emptyStore(insides)));
+    else loadEnded(insides, run);
+  }
 }
 
 /** A run that ended in an earlier life; its results are fetched when somebody asks for them. */
 export function loadEnded(insides: Insides, dump: RunDump): RunRecord {
   const run = RunRecord.load(dump, emptyStore(insides));
   run.resultsElsewhere = true;
-  insides.history.add(run);
-  insides.history.ended(run);
+  insides.history.addEnded(run);
   return run;
 }
 

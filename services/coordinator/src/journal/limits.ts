@@ -31,6 +31,12 @@ export const { limits, views: journalLimitViews } = defineLimits({
   bytesPerSnapshotMin: limit(1_000, 'bytes', 'the least that --snapshot-bytes may say'),
   bytesPerSnapshotMax: limit(1_073_741_824, 'bytes', 'the most that --snapshot-bytes may say'),
   snapshotsKept: limit(8, 'snapshots', 'that are kept, with the steps since'),
+  pipelineBytesMax: limit(
+    67_108_864,
+    'bytes',
+    'of steps that the journal has not acknowledged; beyond it the next wait',
+  ),
+  inputTriesMax: limit(5, 'tries', 'to find room for the inputs of a run in a full journal, before it is refused'),
   fullDropRuns: limit(8, 'runs', 'whose results are given up to make room in a full journal'),
   fullRetryMs: limit(1_000, 'ms', 'until writing to a full journal is tried again'),
   takeOverTriesMax: limit(

@@ -3,11 +3,12 @@
  *
  * - R1: results are written before the record of the steps that commit them; what a coordinator that dies in between
  *   leaves behind is no part of any step, and is removed by its successor.
- * - R2: steps are safe in their order. Those that a full journal refuses are written again, in that order, until there
- *   is room.
+ * - R2: steps are safe in their order, and each is in the journal once. Those that a full journal refuses are written
+ *   again, in that order, when there is room.
  * - R3: every so often all of the engine is written down, so that a successor need not live its whole life again.
  */
-import type { RegattaError } from '@regatta/kernel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RegattaError } from '@regatta/kernel';
 import type { Entry, Recorder, Replay } from '../engine/record.ts';
 import type { ResultStore, StoredResults } from '../engine/result-store.ts';
 import { dumpOf, dumpRuns, type EngineDump, type Insides, type StoredEntry, storedOf } from '../engine/revival.ts';
@@ -24,29 +25,37 @@ export interface RecorderOptions {
   readonly insides: Insides;
   /** Nothing more will be safe: another coordinator writes, or the journal is gone. Called once. */
   readonly onLost: (error: RegattaError) => void;
-  /** The journal is full, and there are no results of ended runs left to be given up. */
-  readonly onNoRoom: () => void;
+  /**
+   * The journal is full, and there are no results of ended runs left to be given up.
+   * @param waiting by run, bytes of results that wait for room
+   */
+  readonly onNoRoom: (waiting: ReadonlyMap<string, number>) => void;
   /** News for the log, in a line. */
   readonly onTrouble: (line: string) => void;
   /** Of steps, after which all of the engine is written down. */
   readonly bytesPerSnapshot: number;
 }
 
-/** Steps that are written together. */
+/** Steps that are written together, and what belongs before them. */
 class Batch {
   readonly entries: StoredEntry[] = [];
   readonly thens: (() => void)[] = [];
+  /** By run; those that are stored already are gone. */
   readonly results = new Map<string, StoredResults[]>();
+  /** Runs whose books are closed; likewise. */
+  readonly ended = new Set<RunRecord>();
   resultBytes = 0;
   /** The engine behind the last of them, where it is to be written down. */
   dump: EngineDump | undefined;
+  /** The log has it. */
+  written = false;
 }
 
 export class JournalRecorder implements Recorder {
   readonly durable = true;
   readonly #options: RecorderOptions;
   #batch: Batch | undefined;
-  /** Written, and not known to be safe. */
+  /** Not known to be safe, in their order. */
   #unsettled: Batch[] = [];
   #waiters: { readonly batch: Batch; readonly done: PromiseWithResolvers<void> }[] = [];
   #flushedAt = Number.NEGATIVE_INFINITY;
@@ -55,6 +64,10 @@ export class JournalRecorder implements Recorder {
   readonly #snapshots: number[];
   /** Why the last was refused: what follows waits until it is written again. */
   #refusal: string | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Of refusals: what was written before one is answered in vain. */
+  #round = 0;
+  #draining = false;
   #lost: RegattaError | undefined;
 
   /** @param snapshots what those in the journal cover */
@@ -69,8 +82,7 @@ export class JournalRecorder implements Recorder {
   }
 
   record(entry: Entry, then: () => void): void {
-    this.#batch ??= this.#begin();
-    const batch = this.#batch;
+    const batch = this.#open();
     batch.entries.push(storedOf(entry));
     batch.thens.push(then);
     for (const { runId, ...part } of entry.results) {
@@ -79,7 +91,8 @@ export class JournalRecorder implements Recorder {
       else parts.push(part);
       batch.resultBytes += part.results.byteLength;
     }
-    if (batch.resultBytes >= limits.batchBytes) this.#flush();
+    // Not at once: the step is not over, and a dump in the midst of it would be neither before nor behind it.
+    if (batch.resultBytes >= limits.batchBytes) queueMicrotask(() => this.#flush(batch));
   }
 
   settled(): Promise<void> {
@@ -94,13 +107,12 @@ export class JournalRecorder implements Recorder {
   async keepInputs(runId: string, inputs: RunInputs): Promise<void> {
     for (const part of inputs.parts()) {
       await this.#options.log.drained();
-      // Whoever waits for the run to be safe waits for these, too: they are before it.
-      this.#options.log.append(`inputs.${runId}`, part).catch(() => {});
+      await this.#appendInRoom(`inputs.${runId}`, part);
     }
   }
 
   ended(run: RunRecord): void {
-    this.#options.log.append(`ended.${run.id}`, bytesOfRun(run.dump())).catch(() => {});
+    this.#open().ended.add(run);
     if (run.hasInputs) this.#forget(`inputs.${run.id}`);
   }
 
@@ -118,21 +130,28 @@ export class JournalRecorder implements Recorder {
     return replayRun(log, runId, insides.history.get(runId).submittedAt);
   }
 
+  end(): void {
+    clearTimeout(this.#retry);
+    this.#give(new RegattaError('JOURNAL_CLOSED', 'this coordinator leads no more'));
+  }
+
   #forget(kind: string): void {
     this.#options.log.purge({ kind }).catch(() => {});
   }
 
-  #begin(): Batch {
+  #open(): Batch {
+    if (this.#batch !== undefined) return this.#batch;
+    const batch = new Batch();
+    this.#batch = batch;
     // At once after a pause; but a record for each of many steps would be most of their cost.
     const waitMs = this.#flushedAt + limits.gatherMs - performance.now();
-    if (waitMs <= 0) setImmediate(() => this.#flush());
-    else setTimeout(() => this.#flush(), waitMs);
-    return new Batch();
+    if (waitMs <= 0) setImmediate(() => this.#flush(batch));
+    else setTimeout(() => this.#flush(batch), waitMs);
+    return batch;
   }
 
-  #flush(): void {
-    const batch = this.#batch;
-    if (batch === undefined || this.#lost !== undefined) return;
+  #flush(batch: Batch): void {
+    if (batch !== this.#batch || this.#lost !== undefined) return;
     this.#batch = undefined;
     this.#flushedAt = performance.now();
     if (this.#bytesSinceDump >= this.#options.bytesPerSnapshot) {
@@ -140,22 +159,49 @@ export class JournalRecorder implements Recorder {
       this.#bytesSinceDump = 0;
     }
     this.#unsettled.push(batch);
-    if (this.#refusal === undefined) this.#write(batch);
+    this.#pump();
+  }
+
+  /** Gives the log what it has room for: what it refused for want of room would be missing among what it took. */
+  #pump(): void {
+    if (this.#lost !== undefined || this.#refusal !== undefined || this.#draining) return;
+    for (const batch of this.#unsettled) {
+      if (batch.written) continue;
+      if (this.#options.log.pendingBytes > limits.pipelineBytesMax) return void this.#pumpLater();
+      this.#write(batch);
+    }
+  }
+
+  async #pumpLater(): Promise<void> {
+    this.#draining = true;
+    await this.#options.log.drained();
+    this.#draining = false;
+    this.#pump();
   }
 
   #write(batch: Batch): void {
     const { log, insides } = this.#options;
+    const round = this.#round;
+    batch.written = true;
     // R1. What becomes of them is known by the record that follows.
     for (const [runId, parts] of batch.results) {
       if (insides.history.find(runId)?.results.dropped === true) continue;
-      const written = (): boolean => batch.results.delete(runId);
-      log.append(`results.${runId}`, bytesOfResults(parts)).then(written, () => {});
+      log.append(`results.${runId}`, bytesOfResults(parts)).then(
+        () => batch.results.delete(runId),
+        () => {},
+      );
+    }
+    for (const run of batch.ended) {
+      log.append(`ended.${run.id}`, bytesOfRun(run.dump())).then(
+        () => batch.ended.delete(run),
+        () => {},
+      );
     }
     const bytes = bytesOfEntries(batch.entries);
     this.#bytesSinceDump += bytes.byteLength;
     log.append('events', bytes).then(
       (sequence) => this.#safe(batch, sequence),
-      (error: RegattaError) => this.#refused(error),
+      (error: RegattaError) => this.#refused(error, round),
     );
   }
 
@@ -173,44 +219,72 @@ export class JournalRecorder implements Recorder {
   /** The books are now as far as the dump. */
   #snapshot(engine: EngineDump, covers: number): void {
     const { log, insides, onTrouble } = this.#options;
-    log.append('snapshot', bytesOfSnapshot({ covers, engine, runs: dumpRuns(insides) })).then(
-      (sequence) => {
+    // Those that have just ended are in no snapshot of the scheduler any more, and not written by themselves yet.
+    const ended = [...this.#unsettled, ...(this.#batch ? [this.#batch] : [])].flatMap((batch) => [...batch.ended]);
+    const runs = [...dumpRuns(insides, engine), ...ended.map((run) => run.dump())];
+    log.append('snapshot', bytesOfSnapshot({ covers, engine, runs })).then(
+      () => {
         this.#snapshots.push(covers);
         while (this.#snapshots.length > limits.snapshotsKept) this.#snapshots.shift();
-        // What is before the oldest that is kept has been lived often enough.
-        const before = this.#snapshots[0]! + 1;
         if (this.#snapshots.length < limits.snapshotsKept) return;
-        for (const kind of ['events', 'snapshot']) {
-          const oldest = kind === 'events' ? before : Math.min(sequence, before);
-          log.purge({ kind, before: oldest }).catch(() => {});
-        }
+        // What is before the oldest that is kept has been lived often enough.
+        for (const kind of ['events', 'snapshot']) log.purge({ kind, before: this.#snapshots[0]! + 1 }).catch(() => {});
       },
       (error: Error) => onTrouble(`the journal took no snapshot: ${error.message}`),
     );
   }
 
-  #refused(error: RegattaError): void {
-    if (this.#lost !== undefined || this.#refusal !== undefined) return;
-    if (error.code === 'JOURNAL_FULL') this.#makeRoom(error);
-    if (error.code === 'JOURNAL_FULL' || error.code === 'JOURNAL_BEHIND') return this.#writeAgain(error);
-    this.#lost = error;
-    for (const { done } of this.#waiters) done.reject(error);
-    this.#waiters = [];
-    this.#options.onLost(error);
+  #refused(error: RegattaError, round: number): void {
+    if (this.#lost !== undefined || round !== this.#round) return;
+    if (error.code !== 'JOURNAL_FULL') return this.#lose(error);
+    // R2. The log has dropped what came behind it as well.
+    this.#round++;
+    for (const batch of this.#unsettled) batch.written = false;
+    this.#refusal = error.message;
+    this.#makeRoom(error);
+    this.#retry = setTimeout(() => {
+      this.#refusal = undefined;
+      this.#pump();
+    }, limits.fullRetryMs).unref();
+  }
+
+  /** @throws RegattaError JOURNAL_FULL where no room could be made */
+  async #appendInRoom(kind: string, body: Uint8Array): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#options.log.append(kind, body);
+        return;
+      } catch (thrown) {
+        const full = thrown instanceof RegattaError && thrown.code === 'JOURNAL_FULL';
+        if (!full || tries >= limits.inputTriesMax) throw thrown;
+        this.#makeRoom(thrown);
+        await sleep(limits.fullRetryMs);
+      }
+    }
   }
 
   #makeRoom({ message }: RegattaError): void {
     this.#options.onTrouble(message);
     const dropped = this.#options.insides.history.dropOldestResults(limits.fullDropRuns);
-    if (dropped === 0) this.#options.onNoRoom();
+    if (dropped > 0) return;
+    const waiting = new Map<string, number>();
+    for (const { results } of this.#unsettled) {
+      for (const [runId, parts] of results) {
+        const bytes = parts.reduce((sum, part) => sum + part.results.byteLength, 0);
+        waiting.set(runId, (waiting.get(runId) ?? 0) + bytes);
+      }
+    }
+    this.#options.onNoRoom(waiting);
   }
 
-  /** R2. */
-  #writeAgain({ message }: RegattaError): void {
-    this.#refusal = message;
-    setTimeout(() => {
-      this.#refusal = undefined;
-      for (const batch of this.#unsettled) this.#write(batch);
-    }, limits.fullRetryMs).unref();
+  #lose(error: RegattaError): void {
+    this.#give(error);
+    this.#options.onLost(error);
+  }
+
+  #give(error: RegattaError): void {
+    this.#lost ??= error;
+    for (const { done } of this.#waiters) done.reject(error);
+    this.#waiters = [];
   }
 }

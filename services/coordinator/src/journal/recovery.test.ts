@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Broker } from '@regatta/broker';
 import { type NatsServer, startNats } from '@regatta/broker/testing';
 import { Rng } from '@regatta/kernel';
@@ -50,11 +51,11 @@ async function begin({ bytesPerSnapshot = 2 ** 30, bytesMax = 2 ** 28 } = {}): P
   const onTrouble = (line: string): void => void troubles.push(line);
   const onLost = (): void => {};
   const { insides } = engine;
-  const onNoRoom = (): void => engine.stopLargest();
+  const onNoRoom = (waiting: ReadonlyMap<string, number>): void => engine.stopLargest(waiting);
   const options = { log, insides, onLost, onNoRoom, onTrouble, bytesPerSnapshot };
   const recorder = new JournalRecorder(options, recovered.snapshots);
   engine.begin(recorder);
-  for (const runId of recovered.ended) recorder.ended(engine.run(runId));
+  for (const run of engine.runs()) if (recovered.ended.includes(run.id)) recorder.ended(run);
   return { engine, memory, log, recovered };
 }
 
@@ -65,7 +66,18 @@ function memoryOf(engine: Engine): unknown {
   const { at: _, scheduler, fleet, counters } = dumpOf(engine.insides);
   const runs = engine.runs().map((run) => run.dump());
   const { runSerial } = counters;
-  return JSON.parse(JSON.stringify({ scheduler, fleet, runSerial, runs, going: dumpRuns(engine.insides) }));
+  return JSON.parse(
+    JSON.stringify({ scheduler, fleet, runSerial, runs, going: dumpRuns(engine.insides, dumpOf(engine.insides)) }),
+  );
+}
+
+/** The same, when all that led to it is in the journal: ticks come when they will. */
+async function settledMemoryOf(engine: Engine): Promise<unknown> {
+  for (;;) {
+    const memory = memoryOf(engine);
+    await engine.settled();
+    if (isDeepStrictEqual(memoryOf(engine), memory)) return memory;
+  }
 }
 
 function partsOf(store: { read(place: number): { part: object; next: number } | undefined }): object[] {
@@ -111,15 +123,13 @@ describe('an engine that takes over', () => {
           live(first.engine, nodes, rng);
           if (step % 20 === 0) await first.engine.settled();
         }
-        await first.engine.settled();
-        const memory = memoryOf(first.engine);
+        const memory = await settledMemoryOf(first.engine);
+        const results = first.engine.runs().map((run) => [run.id, partsOf(run.results)] as const);
         first.engine.end('enough');
         const second = await begin({ bytesPerSnapshot });
         assert.deepEqual(second.memory, memory);
         assert.ok(second.engine.runs().length > 20);
-        for (const { id, results } of first.engine.runs()) {
-          assert.deepEqual(partsOf(await second.engine.resultsOf(id)), partsOf(results));
-        }
+        for (const [id, parts] of results) assert.deepEqual(partsOf(await second.engine.resultsOf(id)), parts);
         if (bytesPerSnapshot < 2 ** 20) assert.ok(second.recovered.snapshots.length > 1, 'there was no snapshot');
       });
     }
@@ -176,6 +186,21 @@ describe('an engine that takes over', () => {
     assert.equal(partsOf(second.engine.run(id).results).length, 1);
   });
 
+  it('stops a run of whose inputs some are gone, and begins all the same', async () => {
+    const first = await begin();
+    const inputs = new RunInputs(roomyShelf());
+    for (const [from, to] of [
+      [0, 3],
+      [3, 10],
+    ] as const)
+      inputs.add(packOf(from, to), 10);
+    const id = await first.engine.submitSafely(requestFor({ tasks: 10 }), inputs);
+    first.engine.end('enough');
+    await first.log.purge({ kind: `inputs.${id}` });
+    const second = await begin();
+    assert.deepEqual(second.recovered.broken, [id]);
+  });
+
   it('does nothing on books that come out otherwise, and says why', async () => {
     const first = await begin();
     await first.engine.submitSafely(requestFor());
@@ -188,7 +213,39 @@ describe('an engine that takes over', () => {
   });
 });
 
+describe('a journal that is slow', () => {
+  it('has each result of what it says is committed, once, however much had to wait for it', async () => {
+    const first = await begin();
+    const node = new FakeNode(first.engine, 'a', 2);
+    const tasks = 200;
+    const id = await first.engine.submitSafely(requestFor({ tasks, chunk: 1, policy: 'self' }));
+    nats.pause();
+    for (let task = 0; task < tasks; task++) {
+      node.report(node.take(), { results: pack([new Uint8Array(500_000)]) });
+      // Other steps come between them, as they do.
+      if (task % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    assert.equal(first.engine.run(id).state, 'running');
+    nats.resume();
+    await first.engine.settled();
+    assert.equal(first.engine.run(id).state, 'succeeded');
+    first.engine.end('enough');
+    const second = await begin();
+    assert.equal(second.engine.counts(second.engine.run(id)).succeeded, tasks);
+    assert.equal(partsOf(await second.engine.resultsOf(id)).length, tasks);
+  });
+});
+
 describe('a journal that is full', () => {
+  it('takes no run whose inputs it has no room for', async () => {
+    const { engine } = await begin({ bytesMax: 3 * 2 ** 20 });
+    const inputs = new RunInputs(roomyShelf());
+    for (let part = 0; part < 5; part++) inputs.add(pack([new Uint8Array(900_000)]), 5);
+    await assert.rejects(engine.submitSafely(requestFor({ tasks: 5 }), inputs), { code: 'JOURNAL_FULL' });
+    assert.deepEqual(engine.runs(), []);
+    assert.ok(await engine.submitSafely(requestFor({ tasks: 1 })));
+  });
+
   /** A run with results of about so many bytes. */
   async function runOf(engine: Engine, node: FakeNode, bytes: number): Promise<string> {
     const id = await engine.submitSafely(requestFor({ tasks: 1 }));

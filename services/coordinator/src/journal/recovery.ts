@@ -1,5 +1,4 @@
 /** What an earlier coordinator left in the journal, brought back to life in an engine that has not begun. */
-import { RegattaError } from '@regatta/kernel';
 import { type Insides, load, loadEnded, relive } from '../engine/revival.ts';
 import { RunInputs } from '../engine/run-inputs.ts';
 import { entriesIn, runIn, type Snapshot, snapshotIn } from './codec.ts';
@@ -13,6 +12,8 @@ export interface Recovered {
   readonly steps: number;
   /** Ids of runs that ended among them: what is known of them may not be written yet. */
   readonly ended: readonly string[];
+  /** Runs that cannot go on: some of their inputs are missing. */
+  readonly broken: readonly string[];
 }
 
 /**
@@ -45,8 +46,7 @@ export async function recover(log: JournalLog, insides: Insides): Promise<Recove
   insides.history.sort();
   // Of a step that was never written.
   await log.deleteAfter(last, 'results.>');
-  await fillRuns(log, insides);
-  return { snapshots, steps, ended };
+  return { snapshots, steps, ended, broken: await fillRuns(log, insides) };
 }
 
 async function lastSnapshot(log: JournalLog): Promise<{ snapshot: Snapshot | undefined; snapshots: number[] }> {
@@ -60,17 +60,16 @@ async function lastSnapshot(log: JournalLog): Promise<{ snapshot: Snapshot | und
 }
 
 /** Runs that go on get what belongs to them: the results so far, and the inputs of all their tasks. */
-async function fillRuns(log: JournalLog, { history, shelf }: Insides): Promise<void> {
+async function fillRuns(log: JournalLog, { history, shelf }: Insides): Promise<string[]> {
+  const broken: string[] = [];
   for (const run of history.list()) {
     if (run.ended) continue;
     await readResults(log, run.id, run.results);
     if (!run.hasInputs) continue;
     const inputs = new RunInputs(shelf);
     for await (const { body } of log.read({ kind: `inputs.${run.id}` })) inputs.add(body, run.request.tasks);
-    if (inputs.tasks !== run.request.tasks) {
-      const found = `${inputs.tasks} of ${run.request.tasks} inputs`;
-      throw new RegattaError('JOURNAL_UNREADABLE', `the journal has only ${found} of ${run.id}; were some removed?`);
-    }
-    run.inputs = inputs;
+    if (inputs.tasks === run.request.tasks) run.inputs = inputs;
+    else broken.push(run.id);
   }
+  return broken;
 }

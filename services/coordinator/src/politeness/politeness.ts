@@ -85,6 +85,10 @@ export class Politeness {
     this.#timer = setTimeout(() => this.#decide(), Math.max(0, at - performance.now())).unref();
   }
 
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
   #decide(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const { orders, wakeAt } = this.#book.decide(performance.now());
