@@ -98,7 +98,10 @@ export class SimulatedNode {
   #beat(): void {
     const sentMs = performance.now();
     this.#unanswered.push(sentMs);
-    this.#send({ $case: 'heartbeat', value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 } });
+    this.#send({
+      $case: 'heartbeat',
+      value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' },
+    });
   }
 
   /** All of a frame's tasks are answered in one frame. By then nothing is left to be cancelled, closed or handed back. */

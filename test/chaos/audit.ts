@@ -20,12 +20,16 @@ export async function audit(leader: BareCalls, addresses: readonly string[], fin
     await endUntold(follower, findings.acknowledged);
     const told = { ...findings, ended: findings.seen.map(({ run }) => run) };
     const wrong = verdictOfList(told, await follower.runs());
+    let replays = 0;
     for (const seen of findings.seen) {
       const { runId } = seen.run;
       const read = await leader.results(runId);
       wrong.push(...verdictOfRun({ ...seen, ...read }).wrong.map((line) => `in the end: ${line}`));
-      wrong.push(...(await replayed(follower, runId)));
+      const difference = await replayed(follower, runId);
+      if (difference !== undefined) replays++;
+      if (difference) wrong.push(difference);
     }
+    if (replays === 0) wrong.push('no run could be replayed: the journal has the events of none');
     return wrong;
   } finally {
     follower.close();
@@ -41,14 +45,14 @@ async function endUntold(follower: Follower, acknowledged: readonly string[]): P
   }
 }
 
-/** A2. Of long ago no events are kept. */
-async function replayed(follower: Follower, runId: string): Promise<string[]> {
+/** A2. @returns what is wrong, empty for nothing; undefined where it is too long ago: no events are kept of that */
+async function replayed(follower: Follower, runId: string): Promise<string | undefined> {
   try {
     const { identical, ended, difference } = await follower.replay(runId);
-    if (identical && ended) return [];
-    return [`${runId}, replayed, ${identical ? 'does not end' : `differs: ${difference}`}`];
+    if (identical && ended) return '';
+    return `${runId}, replayed, ${identical ? 'does not end' : `differs: ${difference}`}`;
   } catch (thrown) {
-    if (thrown instanceof RegattaError && /no longer in the journal/.test(messageOf(thrown))) return [];
+    if (thrown instanceof RegattaError && /no longer in the journal/.test(messageOf(thrown))) return undefined;
     throw thrown;
   }
 }

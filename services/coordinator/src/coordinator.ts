@@ -42,6 +42,11 @@ export class Coordinator {
   /** What it is about while it does not lead. */
   #standing = 'it has just started';
   #closed = false;
+  readonly #id = randomUUID();
+  /** There was one before. */
+  #knewLeader = false;
+  /** What was last said of who leads. */
+  #said = '';
   readonly #placed = Promise.withResolvers<void>();
   /** Terms begin and end one after another. */
   #changing: Promise<void> = Promise.resolve();
@@ -63,27 +68,47 @@ export class Coordinator {
     const { broker, log, replicas } = this.#options;
     if (broker === undefined) return;
     this.#leadership = new Leadership(broker, {
-      id: randomUUID(),
+      id: this.#id,
       addresses,
       replicas,
       onElected: () => this.#change(() => this.#lead(broker)),
       onDeposed: (why) => this.#change(() => this.#stepDown(why)),
-      onLeader: (leader) => leader !== undefined && !this.#leads && this.#placed.resolve(),
+      onLeader: (leader) => leader !== undefined && leader.id !== this.#id && this.#standBy(leader.addresses),
       onUncertain: (why) => why !== undefined && log.warn(`this coordinator may not lead any more: ${why}`),
     });
-    this.#leadership.campaign().catch((thrown) => {
+    this.#campaign(broker, this.#leadership).catch((thrown) => {
       this.#standing = messageOf(thrown);
-      log.error(messageOf(thrown));
+      if (!this.#closed) log.error(messageOf(thrown));
     });
+  }
+
+  /** @throws RegattaError NO_NATS_CLUSTER besides what `campaign` throws */
+  async #campaign(broker: Broker, leadership: Leadership): Promise<void> {
+    const { nc } = await broker.connected();
+    // One server takes the number, and then cannot open its streams when it is started again.
+    if (this.#options.replicas > 1 && nc.info?.cluster === undefined) {
+      const what = `--nats-replicas ${this.#options.replicas} needs a NATS cluster of as many servers`;
+      throw new RegattaError('NO_NATS_CLUSTER', `${what}; ${broker.servers.join(', ')} is one server by itself`);
+    }
+    await leadership.campaign();
+  }
+
+  #standBy(leaders: readonly string[]): void {
+    this.#placed.resolve();
+    this.#knewLeader = true;
+    const line = `this coordinator stands by; the one that leads is at ${leaders.join(', ')}`;
+    if (line !== this.#said) this.#options.log.info(line);
+    this.#said = line;
   }
 
   /** @throws RegattaError NOT_LEADING that says who does (C1) */
   get engine(): Engine {
     const engine = this.#alone ?? this.#term?.engine;
     if (engine !== undefined) return engine;
-    const leader = this.#leadership?.leader?.addresses.join(', ');
-    if (leader !== undefined && !this.#leads) {
-      throw new RegattaError('NOT_LEADING', `this coordinator stands by; the one that leads is at ${leader}`);
+    const leader = this.#leadership?.leader;
+    if (leader !== undefined && leader.id !== this.#id) {
+      const where = leader.addresses.join(', ');
+      throw new RegattaError('NOT_LEADING', `this coordinator stands by; the one that leads is at ${where}`);
     }
     const why = this.#leadership?.complaint ?? this.#standing;
     throw new RegattaError('NOT_LEADING', `no coordinator leads yet: ${why}`);
@@ -156,6 +181,11 @@ export class Coordinator {
       queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));
       this.#placed.resolve();
       const ms = Math.round(performance.now() - startedAt);
+      if (this.#knewLeader && steps === 0 && snapshots.length === 0) {
+        log.warn('the journal is empty: what the coordinator before this one knew of runs is lost');
+      }
+      this.#knewLeader = true;
+      this.#said = '';
       log.info({ term, steps, runs: active.size, ms }, `this coordinator leads, ${active.size} runs go on`);
     } catch (thrown) {
       await queue?.close();

@@ -63,7 +63,10 @@ export function readConfig(argv: readonly string[]): Config {
         .default('info'),
     )
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
-    .addHelpText('after', '\nExample:\n  regatta-node-agent --coordinator 10.0.0.5:7420 --id rack1-a')
+    .addHelpText(
+      'after',
+      '\nExample:\n  regatta-node-agent --coordinator 10.0.0.5:7420,10.0.0.6:7420 --nats 10.0.0.9:4222 --id rack1-a',
+    )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   const options = program.parse(argv).opts();
   // It may hold a password, and host processes with user code inherit what is left here.

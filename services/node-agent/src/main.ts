@@ -112,6 +112,7 @@ try {
       hosts: executor.hosts,
       throttledMs: throttledMs(),
       pulled: queues.held,
+      queueComplaint: queues.complaint,
     }),
     // Whoever started this process waits for it to be of use.
     onWelcome: tellParent,

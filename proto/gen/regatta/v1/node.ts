@@ -96,6 +96,8 @@ export interface Heartbeat {
   throttledMs: number;
   /** Chunks from queues that it holds. */
   pulled: number;
+  /** Why it cannot take chunks from queues just now; empty where it can, or was not asked to. */
+  queueComplaint: string;
 }
 
 export interface Welcome {
@@ -1172,7 +1174,7 @@ export const Machine: MessageFns<Machine> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 };
+  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: "" };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1191,6 +1193,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.pulled !== 0) {
       writer.uint32(40).uint32(message.pulled);
+    }
+    if (message.queueComplaint !== "") {
+      writer.uint32(50).string(message.queueComplaint);
     }
     return writer;
   },
@@ -1248,6 +1253,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.pulled = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.queueComplaint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1279,6 +1292,11 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         ? globalThis.Number(object.throttled_ms)
         : 0,
       pulled: isSet(object.pulled) ? globalThis.Number(object.pulled) : 0,
+      queueComplaint: isSet(object.queueComplaint)
+        ? globalThis.String(object.queueComplaint)
+        : isSet(object.queue_complaint)
+        ? globalThis.String(object.queue_complaint)
+        : "",
     };
   },
 
@@ -1299,6 +1317,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     if (message.pulled !== 0) {
       obj.pulled = Math.round(message.pulled);
     }
+    if (message.queueComplaint !== "") {
+      obj.queueComplaint = message.queueComplaint;
+    }
     return obj;
   },
 
@@ -1312,6 +1333,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.hosts = object.hosts ?? 0;
     message.throttledMs = object.throttledMs ?? 0;
     message.pulled = object.pulled ?? 0;
+    message.queueComplaint = object.queueComplaint ?? "";
     return message;
   },
 };

@@ -95,11 +95,12 @@ const cut = (text: string, charactersMax: number): string =>
 /** What a node has measured: no NaN and nothing endless gets into a sum. */
 const amount = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
 
-export const pulseOf = ({ rssBytes, hosts, throttledMs, pulled }: Heartbeat): Pulse => ({
+export const pulseOf = ({ rssBytes, hosts, throttledMs, pulled, queueComplaint }: Heartbeat): Pulse => ({
   rssBytes: amount(rssBytes, limits.hostRssBytesMax),
   hosts,
   throttledMs: amount(throttledMs, limits.measuredMsMax),
   pulled,
+  queueComplaint: label(queueComplaint, limits.messageCharactersMax),
 });
 
 export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure): LateFailure => ({

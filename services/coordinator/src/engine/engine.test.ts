@@ -282,7 +282,7 @@ describe('why a run is not done', () => {
     const [{ code, text }] = engine.explain(id) as [{ code: string; text: string }];
     assert.equal(code, 'NODE_SILENT');
     assert.match(text, /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and its 1 chunks go/);
-    engine.beat('a', node.incarnation, { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 });
+    engine.beat('a', node.incarnation, { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' });
     assert.ok(!codes(id).includes('NODE_SILENT'));
   });
 

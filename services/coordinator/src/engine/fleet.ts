@@ -90,6 +90,8 @@ export interface Pulse {
   readonly throttledMs: number;
   /** Chunks from queues that it holds. */
   readonly pulled: number;
+  /** Why it cannot take any; empty where it can. */
+  readonly queueComplaint: string;
 }
 
 /** `drained`: it gets no work and has none left. */
@@ -217,7 +219,7 @@ export class Fleet {
   }
 
   add(introduction: Introduction, incarnation: number, port: NodePort): void {
-    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 };
+    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' };
     const life = {
       state: 'alive' as const,
       awaited: false,

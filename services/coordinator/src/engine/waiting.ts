@@ -19,7 +19,18 @@ export function explainWaiting(
 ): RunReason[] {
   const away: RunReason[] = complaint === undefined ? [] : [{ code: 'NATS_AWAY', text: complaint }];
   const permits = polite.map((text): RunReason => ({ code: 'POLITENESS', text }));
-  return [...away, ...silentNodes(scheduler, fleet, runId), ...permits, ...explain(scheduler, runId, now)];
+  const nodes = [...silentNodes(scheduler, fleet, runId), ...cutOff(scheduler, fleet, runId)];
+  return [...away, ...nodes, ...permits, ...explain(scheduler, runId, now)];
+}
+
+/** Nodes of a queued run that cannot get at its queue. */
+function cutOff(scheduler: Scheduler, fleet: Fleet, runId: string): RunReason[] {
+  const run = scheduler.runs.get(runId);
+  if (run?.queue === undefined) return [];
+  return [...run.shares.keys()].flatMap((nodeId) => {
+    const complaint = fleet.find(nodeId)?.pulse.queueComplaint;
+    return complaint ? [{ code: 'NATS_AWAY', text: `node ${nodeId} takes no chunks: ${complaint}` }] : [];
+  });
 }
 
 /** Nodes of the run that have missed heartbeats: what they hold waits for them, or for the end of their lease. */

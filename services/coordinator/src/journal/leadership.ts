@@ -161,7 +161,7 @@ export class Leadership {
 
   async #renew(state: Leading): Promise<void> {
     // L3: also what was paused itself says so before it asks.
-    this.#doubt(state, 'this process was paused, or its requests take too long');
+    this.#doubt(state, 'NATS did not answer, or this process was paused');
     const revision = await this.#store!.write(state.self, state.token, state.revision);
     if (revision !== undefined) return this.#renewed(state, revision);
     const lease = await this.#store!.look();

@@ -3,6 +3,7 @@ import { defineLimits, limit } from '@regatta/kernel';
 
 export const { limits, views: journalLimitViews } = defineLimits({
   // NATS sets so much of its disk aside.
+  streamBytesMin: limit(67_108_864, 'bytes', 'that the journal makes do with where NATS has no more room'),
   streamBytesMax: limit(4_294_967_296, 'bytes', 'of the stream; beyond it appends are refused'),
   duplicateWindowMs: limit(
     60_000,

@@ -53,6 +53,9 @@ export interface JournalRecord {
   readonly timeMs: number;
 }
 
+const lacksRoom = (thrown: unknown): boolean =>
+  thrown instanceof RegattaError && thrown.code === 'STREAM_REFUSED' && /insufficient storage/.test(thrown.message);
+
 export class JournalLog {
   readonly #stream: Stream;
   readonly #options: JournalOptions;
@@ -81,7 +84,6 @@ export class JournalLog {
       storage: StorageType.File,
       // Full is full: what was written before is not dropped for it.
       discard: DiscardPolicy.New,
-      max_bytes: bytesMax,
       max_age: 0,
       max_msgs: -1,
       max_msgs_per_subject: -1,
@@ -89,8 +91,15 @@ export class JournalLog {
       duplicate_window: nanos(options.duplicateWindowMs ?? limits.duplicateWindowMs),
       num_replicas: replicas,
     };
-    await answerOf(broker, () => ensureStream(connected.jsm, needs));
-    return new JournalLog(stream, options);
+    for (let bytes = bytesMax; ; bytes /= 2) {
+      try {
+        await answerOf(broker, () => ensureStream(connected.jsm, { ...needs, max_bytes: bytes }));
+        return new JournalLog(stream, options);
+      } catch (thrown) {
+        // NATS sets all of it aside, and a small disk has less.
+        if (!lacksRoom(thrown) || bytes / 2 < limits.streamBytesMin) throw thrown;
+      }
+    }
   }
 
   /** Appended and not acknowledged yet. */

@@ -81,7 +81,7 @@ export class Stream {
       return await answerOf(this.broker, question);
     } catch (error) {
       if (apiNumber(error) !== API.streamNotFound) throw error;
-      const line = `the NATS stream ${this.name} is gone, and with it the journal: restart the coordinators to begin a new one`;
+      const line = `the NATS stream ${this.name} is gone, and with it the journal and its runs; a new one is begun`;
       throw new RegattaError('JOURNAL_LOST', line);
     }
   }

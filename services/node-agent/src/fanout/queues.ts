@@ -38,6 +38,12 @@ export class Queues {
     return this.#end?.puller.held ?? 0;
   }
 
+  /** Why no chunks can be taken just now; empty where they can. */
+  get complaint(): string {
+    const state = this.#end?.broker.state;
+    return state?.kind === 'waiting' ? state.complaint : '';
+  }
+
   pull(runId: string, lanes: number): void {
     this.#end?.puller.pull(runId, lanes);
   }

@@ -126,7 +126,7 @@ beforeEach(async () => {
     introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [] },
     executor,
     queues: { found: () => {}, pull: () => {}, stop: () => {}, handBack: () => {} },
-    pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0 }),
+    pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' }),
     log: pino({ level: 'silent' }),
     onWelcome: () => welcomed.resolve(),
   });

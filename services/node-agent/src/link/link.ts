@@ -1,10 +1,12 @@
 /**
  * The agent's link to its coordinator: one bidirectional stream, dialled from here, so that a node may sit behind NAT.
- * Says hello, obeys, reports, and comes back after every break: as a new incarnation, with nothing left of the old.
+ * Says hello, obeys, reports, and comes back after every break: as a new incarnation, with nothing left of the old; or, to
+ * a coordinator that has its predecessor's journal, as what it was, with what it holds and what was not acknowledged.
  *
  * - K1: outcomes are sent in batches, and wait while the stream is full; when they are many bytes, no task begins.
  * - K2: without an answer to heartbeats for a lease's time the coordinator counts as gone: work is dropped, as it
- *   counts us gone too and has given the work to others.
+ *   counts us gone too and has given the work to others. Where it keeps a journal the work goes on for a while: there may
+ *   be a next one who knows of it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
@@ -44,6 +46,8 @@ export interface Pulse {
   readonly throttledMs: number;
   /** Chunks from queues that it holds. */
   readonly pulled: number;
+  /** Why it cannot take any; empty where it can. */
+  readonly queueComplaint: string;
 }
 
 /** The node's end of the queues that I/O runs go through. */

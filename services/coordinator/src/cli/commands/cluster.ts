@@ -162,7 +162,7 @@ function addServe(program: Command, version: string): void {
       await serve({ ...options, nats, natsReplicas, version, endsWithParent: options.endsWithParent === true });
       process.exitCode = exitCode.succeeded;
     });
-  example(command, 'regatta serve --listen 127.0.0.1:7420');
+  example(command, 'regatta serve --listen 10.0.0.5:7420 --nats 10.0.0.9:4222');
 }
 
 interface ServeFlags extends NatsFlags {

@@ -44,7 +44,7 @@ export function runSummary(run: RunView, forWantOfNats = false): string {
     a.throttledMs > 0 ? `its nodes were throttled for ${milliseconds(a.throttledMs)}` : '',
   ].filter((aside) => aside !== '');
   return [
-    `${run.runId}: ${stateText(run)}, ${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
+    `${run.runId}: ${stateText(run)}, ${cancelled(run)}${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
     `  ${spec.model} on ${where.join(', ') || 'no node'}, over ${way}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
     ...politenessLines(run),
     ...(a.slowest === null ? [] : [`  slowest: ${slowestText(a.slowest)}`]),
@@ -71,8 +71,12 @@ function slowestText({ task, node, wallMs, cpuMs }: NonNullable<AccountingView['
   return `task ${task} on ${node}, ${milliseconds(wallMs)}${cpuMs === null ? '' : ` (CPU ${milliseconds(cpuMs)})`}`;
 }
 
+/** What was not waited for. */
+const cancelled = (run: RunView): string =>
+  run.state === 'succeeded' && run.cancelled > 0 ? `${whole(run.succeeded + run.failed)} of ` : '';
+
 function stateText({ state, reason, succeeded, failed, cancelled }: RunView): string {
-  if (state === 'succeeded') return 'succeeded';
+  if (state === 'succeeded') return cancelled === 0 ? 'succeeded' : `succeeded with ${whole(succeeded)} (${reason})`;
   const parts = [`${whole(succeeded)} succeeded`, `${whole(failed)} failed`, `${whole(cancelled)} cancelled`].join(
     ', ',
   );
