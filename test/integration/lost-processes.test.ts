@@ -80,7 +80,8 @@ describe('a process is killed with -9 in mid-run', () => {
 
   it('the coordinator: the command that follows a run says so in one line, exit code 3', async () => {
     await using sandbox = new Sandbox();
-    const up = await sandbox.json<StatusJson>(['up']);
+    // With a journal it would wait for another one to take over.
+    const up = await sandbox.json<StatusJson>(['up', '--no-nats']);
     const run = sandbox.start(work);
     await hostIsBusy(up.nodes.flatMap(({ pid }) => childrenOf(pid)));
     process.kill(up.coordinator.pid!, 'SIGKILL');

@@ -166,6 +166,7 @@ export class Coordinator {
           log: journal,
           insides: engine.insides,
           bytesPerSnapshot,
+          away: () => (broker.state.kind === 'waiting' ? broker.state.complaint : undefined),
           onLost: ({ message }) => end(message),
           onNoRoom: (waiting) => engine.stopLargest(waiting),
           onTrouble: (line) => log.warn(line),
@@ -173,7 +174,7 @@ export class Coordinator {
         snapshots,
       );
       engine.attachQueue(queue, broker.servers);
-      engine.begin(recorder);
+      await engine.begin(recorder);
       for (const run of engine.runs()) if (ended.includes(run.id)) recorder.ended(run);
       for (const runId of broken) engine.giveUp(runId, 'some of its inputs are no longer in the journal');
       this.#term = { engine, queue, journal };

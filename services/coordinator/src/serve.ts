@@ -62,9 +62,11 @@ export async function serve({
 }
 
 async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOptions, log: Logger): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
   const server = await startServer(options, log);
   log.info(`coordinator listens on ${server.address}`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
+  // Whoever started this process waits for it to be of use.
+  await Promise.race([server.placed, ended.promise]);
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
   await ended.promise;
   await server.stop();

@@ -39,6 +39,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly address: string;
+  /** Resolves when it leads or stands by, or when that takes long. */
+  readonly placed: Promise<void>;
   /** Stops at once; streams to nodes and clients end. Resolves when what was meant for NATS has been sent. */
   stop(): Promise<void>;
 }
@@ -91,11 +93,11 @@ export async function startServer(
     const port = await bind(server, listen);
     const address = `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
     coordinator.start([advertise ?? reachable(address)]);
-    // Whoever waits for this one to be of use waits no longer than NATS may take: it may be started last.
-    await Promise.race([coordinator.placed, sleep(limits.placeMsMax, undefined, { ref: false })]);
     // Not before: one that cannot listen says that and nothing else.
     tellOf(broker, unconnected, log);
-    return { address, stop };
+    // No longer than NATS may take: it may be started last.
+    const placed = Promise.race([coordinator.placed, sleep(limits.placeMsMax, undefined, { ref: false })]);
+    return { address, placed, stop };
   } catch (thrown) {
     // It would keep this process alive.
     await stop();

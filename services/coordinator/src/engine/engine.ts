@@ -125,7 +125,7 @@ export class Engine {
       insides,
       feeder,
       steps: this.#steps,
-      complaint: () => this.complaint,
+      complaint: (transport) => this.#complaintOf(transport),
       onUnkept: (runId, reason) => this.#stopUnkept(runId, reason),
     });
     // unref'd: a coordinator that has been told to end does not wait for it.
@@ -155,11 +155,14 @@ export class Engine {
   /**
    * From now on all is recorded. What an earlier life left behind goes on: its nodes are awaited for a lease's time, its
    * queues are filled again.
+   * @throws RegattaError where another one has begun meanwhile
    */
-  begin(recorder: Recorder): void {
+  async begin(recorder: Recorder): Promise<void> {
     this.#steps.recorder = recorder;
     this.#history.trim();
     this.#steps.post({ kind: 'recovered' });
+    // Before any attempt is handed out: who comes next, and does not know of this, would give out the same numbers.
+    await recorder.settled();
     // What it had asked to be woken for it asks for anew.
     this.#steps.post({ kind: 'tick' });
     for (const run of this.#scheduler.runs.values()) {
@@ -207,6 +210,11 @@ export class Engine {
   /** Why what goes through NATS waits. */
   get complaint(): string | undefined {
     return this.#steps.recorder.complaint ?? this.#feeder.port?.complaint;
+  }
+
+  /** What does not go through a queue waits for the journal alone. */
+  #complaintOf(transport: 'grpc' | 'nats'): string | undefined {
+    return transport === 'nats' ? this.complaint : this.#steps.recorder.complaint;
   }
 
   /** Lives the run's events again. @throws RegattaError NO_JOURNAL, NOT_RECORDED */
@@ -285,8 +293,7 @@ export class Engine {
   /** @throws RegattaError NO_SUCH_RUN */
   explain(runId: string): RunReason[] {
     const { ended, request } = this.run(runId);
-    const journal = this.#steps.recorder.complaint;
-    const complaint = ended ? undefined : request.transport === 'nats' ? this.complaint : journal;
+    const complaint = ended ? undefined : this.#complaintOf(request.transport === 'nats' ? 'nats' : 'grpc');
     const polite = ended ? [] : this.politeness.explain(runId);
     return explainWaiting(this.#scheduler, this.#fleet, runId, this.#clock.now(), complaint, polite);
   }

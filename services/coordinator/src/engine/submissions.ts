@@ -15,8 +15,8 @@ export interface SubmissionsOptions {
   readonly insides: Insides;
   readonly steps: Steps;
   readonly feeder: QueueFeeder;
-  /** Why nothing can be recorded just now. */
-  readonly complaint: () => string | undefined;
+  /** Why nothing of the run would go on just now. */
+  readonly complaint: (transport: 'grpc' | 'nats') => string | undefined;
   /** A run's results cannot be stored: it is of no use to anybody. */
   readonly onUnkept: (runId: string, reason: string) => void;
 }
@@ -32,7 +32,7 @@ export class Submissions {
   async takeSafely(asked: RunRequest, inputs?: RunInputs): Promise<string> {
     const { steps } = this.#options;
     this.#check(asked, inputs);
-    await this.#untilRecordable();
+    await this.#untilTakeable(this.#transportOf(asked));
     const id = this.#newId();
     if (inputs !== undefined) await steps.recorder.keepInputs(id, inputs);
     this.take(asked, inputs, id);
@@ -59,14 +59,14 @@ export class Submissions {
   }
 
   /** A short outage is waited for; in a longer one nobody could be told that the run is taken. */
-  async #untilRecordable(): Promise<void> {
+  async #untilTakeable(transport: 'grpc' | 'nats'): Promise<void> {
     const { steps, complaint } = this.#options;
     const giveUpAt = performance.now() + limits.recordWaitMsMax;
     for (; steps.recorder.durable; await sleep(limits.recordLookMs)) {
-      const why = complaint();
+      const why = complaint(transport);
       if (why === undefined) return;
       if (performance.now() < giveUpAt) continue;
-      throw new RegattaError('NATS_AWAY', `no run can be taken just now, as it could not be recorded: ${why}`);
+      throw new RegattaError('NATS_AWAY', `no such run can be taken just now: ${why}`);
     }
   }
 

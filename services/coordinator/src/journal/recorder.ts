@@ -30,6 +30,8 @@ export interface RecorderOptions {
    * @param waiting by run, bytes of results that wait for room
    */
   readonly onNoRoom: (waiting: ReadonlyMap<string, number>) => void;
+  /** Why NATS cannot be reached just now. */
+  readonly away: () => string | undefined;
   /** News for the log, in a line. */
   readonly onTrouble: (line: string) => void;
   /** Of steps, after which all of the engine is written down. */
@@ -77,7 +79,7 @@ export class JournalRecorder implements Recorder {
   }
 
   get complaint(): string | undefined {
-    const waiting = this.#refusal ?? this.#options.log.waiting;
+    const waiting = this.#refusal ?? this.#options.log.waiting ?? this.#options.away();
     return waiting === undefined ? undefined : `the journal waits: ${waiting}`;
   }
 

@@ -52,9 +52,10 @@ async function begin({ bytesPerSnapshot = 2 ** 30, bytesMax = 2 ** 28 } = {}): P
   const onLost = (): void => {};
   const { insides } = engine;
   const onNoRoom = (waiting: ReadonlyMap<string, number>): void => engine.stopLargest(waiting);
-  const options = { log, insides, onLost, onNoRoom, onTrouble, bytesPerSnapshot };
+  const away = (): undefined => undefined;
+  const options = { log, insides, onLost, onNoRoom, onTrouble, away, bytesPerSnapshot };
   const recorder = new JournalRecorder(options, recovered.snapshots);
-  engine.begin(recorder);
+  await engine.begin(recorder);
   for (const run of engine.runs()) if (recovered.ended.includes(run.id)) recorder.ended(run);
   return { engine, memory, log, recovered };
 }

@@ -24,8 +24,8 @@ beforeEach(async () => {
   const nothing = (): void => {};
   engine = new Engine({ spillDirectory: tmpdir(), noProgressMs: 60_000, onBroken: nothing, onStuck: nothing });
   const { insides } = engine;
-  const events = { onLost: nothing, onNoRoom: nothing, onTrouble: nothing };
-  engine.begin(new JournalRecorder({ log, insides, ...events, bytesPerSnapshot: 12_000 }, []));
+  const events = { onLost: nothing, onNoRoom: nothing, onTrouble: nothing, away: () => undefined };
+  await engine.begin(new JournalRecorder({ log, insides, ...events, bytesPerSnapshot: 12_000 }, []));
 });
 afterEach(async () => {
   engine.end('the test is over');
