@@ -11,6 +11,7 @@ import type { Broker } from '@regatta/broker';
 import { messageOf, RegattaError } from '@regatta/kernel';
 import type { Logger } from 'pino';
 import { Engine, type EngineOptions } from './engine/engine.ts';
+import type { QueuedNews } from './engine/queue-news.ts';
 import { WorkQueue } from './fanout/queue.ts';
 import { Leadership } from './journal/leadership.ts';
 import { JournalLog } from './journal/log.ts';
@@ -147,6 +148,8 @@ export class Coordinator {
     const end = (why: string): void => this.#change(() => this.#stepDown(why, engine));
     let journal: JournalLog | undefined;
     let queue: WorkQueue | undefined;
+    let begun = false;
+    const early: QueuedNews[] = [];
     try {
       journal = await JournalLog.open(broker, {
         replicas,
@@ -156,7 +159,8 @@ export class Coordinator {
       const term = await journal.takeOver();
       const { snapshots, steps, ended, broken } = await recover(journal, engine.insides);
       queue = new WorkQueue(broker, {
-        onOutcome: (news) => engine.reportQueued(news),
+        // Before it has begun, what follows from it could not be ordered.
+        onOutcome: (news) => (begun ? engine.reportQueued(news) : void early.push(news)),
         onLost: (runIds) => engine.requeue(runIds),
         replicas,
         log,
@@ -175,6 +179,8 @@ export class Coordinator {
       );
       engine.attachQueue(queue, broker.servers);
       await engine.begin(recorder);
+      begun = true;
+      for (const news of early.splice(0)) engine.reportQueued(news);
       for (const run of engine.runs()) if (ended.includes(run.id)) recorder.ended(run);
       for (const runId of broken) engine.giveUp(runId, 'some of its inputs are no longer in the journal');
       this.#term = { engine, queue, journal };

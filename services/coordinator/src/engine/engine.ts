@@ -163,13 +163,13 @@ export class Engine {
     this.#steps.post({ kind: 'recovered' });
     // Before any attempt is handed out: who comes next, and does not know of this, would give out the same numbers.
     await recorder.settled();
-    // What it had asked to be woken for it asks for anew.
-    this.#steps.post({ kind: 'tick' });
     for (const run of this.#scheduler.runs.values()) {
       if (run.queue === undefined) continue;
       this.#feeder.open(run.id, () => {});
       for (const effect of publishedIn(run)) this.#orders.give(effect);
     }
+    // What it had asked to be woken for it asks for anew.
+    this.#steps.post({ kind: 'tick' });
     for (const { introduction, incarnation, awaited } of this.#fleet.list()) {
       if (awaited) setTimeout(() => this.#stopAwaiting(introduction.nodeId, incarnation), limits.leaseMs).unref();
     }
