@@ -94,7 +94,7 @@ export class World {
     const nats = await startNats({ config: `log_file: ${JSON.stringify(join(logs, 'nats-server.log'))}` });
     try {
       // Otherwise a fail-over would begin from a snapshot only after hours.
-      const often = ['--snapshot-bytes', '20000', '--log-level', 'info'];
+      const often = ['--snapshot-bytes', '80000', '--log-level', 'info'];
       const serve = (listen: string) => ['serve', '--listen', listen, '--nats', nats.url, ...often];
       const addresses: string[] = [];
       for (const name of COORDINATORS) {
