@@ -2,6 +2,7 @@
 import type { BrokerOptions } from '@regatta/broker';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { limits } from './engine/limits.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
 export interface ServeOptions {
@@ -69,6 +70,11 @@ async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOpti
   await Promise.race([server.placed, ended.promise]);
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
   await ended.promise;
+  // Told to end it ends, whatever NATS does meanwhile: who comes next finds all that was acknowledged in the journal.
+  setTimeout(() => {
+    log.warn(`this coordinator took more than ${limits.endMsMax} ms to end in good order, and ends as it is`);
+    process.exit(0);
+  }, limits.endMsMax).unref();
   await server.stop();
 }
 

@@ -60,6 +60,7 @@ const own = defineLimits({
     'ms',
     'for a coordinator that starts to find out whether it leads, before it counts as started',
   ),
+  endMsMax: limit(4_000, 'ms', 'for a coordinator that is told to end to do so in good order'),
   heartbeatMs: limit(500, 'ms', 'between two signs of life of a node'),
   beatsMissed: limit(3, 'heartbeats', 'late, at which a silent node explains why its runs wait'),
   leaseMs: limit(5_000, 'ms', 'without a sign of life after which a node is lost'),
