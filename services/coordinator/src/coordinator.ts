@@ -12,6 +12,7 @@ import { messageOf, RegattaError } from '@regatta/kernel';
 import type { Logger } from 'pino';
 import { Engine, type EngineOptions } from './engine/engine.ts';
 import type { QueuedNews } from './engine/queue-news.ts';
+import { watchForLostChunks } from './fanout/lost-chunks.ts';
 import { WorkQueue } from './fanout/queue.ts';
 import { Leadership } from './journal/leadership.ts';
 import { JournalLog } from './journal/log.ts';
@@ -183,6 +184,15 @@ export class Coordinator {
       for (const news of early.splice(0)) engine.reportQueued(news);
       for (const run of engine.runs()) if (ended.includes(run.id)) recorder.ended(run);
       for (const runId of broken) engine.giveUp(runId, 'some of its inputs are no longer in the journal');
+      const lost = watchForLostChunks({
+        queue,
+        out: () => engine.queuedOut(),
+        onLost: (runId) => {
+          log.warn({ run: runId }, `${runId}: its chunks are in no queue and with no node any more; queued again`);
+          engine.requeue([runId]);
+        },
+      });
+      engine.over.addEventListener('abort', () => clearInterval(lost), { once: true });
       this.#term = { engine, queue, journal };
       const active = new Set(engine.runs().flatMap((run) => (run.ended ? [] : [run.id])));
       queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));

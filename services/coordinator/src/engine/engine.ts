@@ -424,6 +424,14 @@ export class Engine {
     this.#queueNews.take(news);
   }
 
+  /** By run that goes on through a queue: chunks that are out, and tasks that have ended. */
+  queuedOut(): Map<string, { chunks: number; done: number }> {
+    const queued = [...this.#scheduler.runs.values()].filter((run) => run.queue !== undefined);
+    return new Map(
+      queued.map((run) => [run.id, { chunks: run.queue!.attempts, done: run.succeeded + run.failed + run.attempts }]),
+    );
+  }
+
   /** What was in the queues of these runs is gone. */
   requeue(runIds: readonly string[]): void {
     this.#queueNews.requeue(runIds);

@@ -21,6 +21,8 @@ export const { limits, views: fanoutLimitViews } = defineLimits({
   takersPerChunkMax: limit(20, 'nodes', 'that are known to have had one of them'),
   ackPendingMax: limit(65_536, 'chunks', 'of one run that nodes may hold together'),
   pullsWaitingMax: limit(4_096, 'requests', "of nodes that wait for one run's chunks"),
+  lostLookMs: limit(2_000, 'ms', 'between two looks for chunks that are nowhere any more'),
+  lostLooks: limit(4, 'looks', 'in a row that find none of a run that stands still, before they are queued again'),
   checkMs: limit(5_000, 'ms', 'between two looks whether our streams and consumers are still there'),
   retryMs: limit(500, 'ms', 'between two tries of what NATS did not do'),
 });
