@@ -35,6 +35,8 @@ export interface Taken {
   readonly deliveries: number;
   /** Its number in the stream. */
   readonly sequence: number;
+  /** Unlike any other's, also where a stream that was lost counts anew: its number, and when it was stored. */
+  readonly message: string;
 }
 
 interface IntakeOptions {
@@ -198,5 +200,7 @@ function takenOf({ subject, data, reply = '' }: Message): Taken | undefined {
   const tokens = reply.split('.');
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return undefined;
   const at = tokens.length === 9 ? 4 : 6;
-  return { subject, data, handle: reply, deliveries: Number(tokens[at]), sequence: Number(tokens[at + 1]) };
+  const [deliveries, sequence, , storedAt] = tokens.slice(at);
+  const message = `${sequence}@${storedAt}`;
+  return { subject, data, handle: reply, deliveries: Number(deliveries), sequence: Number(sequence), message };
 }

@@ -54,11 +54,18 @@ export class QueueNews {
 
   /** Attempts that ended otherwise: what was told of them too early is told too late by now. */
   forgetEnded(): void {
+    const late: QueuedNews[] = [];
     for (const [attemptId, early] of this.#early) {
       if (this.#attemptsOf(early[0]!.runId)?.has(attemptId) === true) continue;
       this.#early.delete(attemptId);
-      for (const { ack } of early) ack();
+      late.push(...early);
     }
+    if (late.length === 0) return;
+    const acknowledge = (): void => {
+      for (const { ack } of late) ack();
+    };
+    // Not before all know of their end: for a successor that does not, they are news. Lost, it gets them.
+    this.#steps.recorder.settled().then(acknowledge, () => {});
   }
 
   #attemptsOf(runId: string) {

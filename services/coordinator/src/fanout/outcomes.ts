@@ -43,8 +43,8 @@ export class OutcomeInbox {
   readonly #options: OutcomeInboxOptions;
   readonly #intake: Intake;
   readonly #working: NodeJS.Timeout;
-  /** By their number in the stream. */
-  readonly #held = new Map<number, Held>();
+  /** By message, not by number: another one with the number of one held here would never be read. */
+  readonly #held = new Map<string, Held>();
   #heldBytes = 0;
   #poisoned = 0;
   readonly #takers = new Takers();
@@ -86,8 +86,8 @@ export class OutcomeInbox {
   }
 
   #take(taken: Taken): void {
-    const { subject, data, sequence, handle } = taken;
-    const known = this.#held.get(sequence);
+    const { subject, data, message, handle } = taken;
+    const known = this.#held.get(message);
     if (known !== undefined) {
       known.handle = handle;
       return;
@@ -99,22 +99,22 @@ export class OutcomeInbox {
     for (const { attemptId } of told.takings) this.#takers.took(runId, attemptId, nodeId);
     if (told.outcomes.length === 0) return this.#intake.ack(handle);
     const held: Held = { handle, left: told.outcomes.length, bytes: data.byteLength };
-    this.#held.set(sequence, held);
+    this.#held.set(message, held);
     this.#heldBytes += held.bytes;
     for (const said of told.outcomes) {
       const outcome = this.#takers.named(said);
       let acked = false;
       const ack = (): void => {
-        if (!acked) this.#ackOne(sequence, held);
+        if (!acked) this.#ackOne(message, held);
         acked = true;
       };
       this.#options.onOutcome({ runId, nodeId, incarnation, outcome, ack });
     }
   }
 
-  #ackOne(sequence: number, held: Held): void {
+  #ackOne(message: string, held: Held): void {
     if (--held.left > 0) return;
-    this.#held.delete(sequence);
+    this.#held.delete(message);
     this.#heldBytes -= held.bytes;
     this.#intake.ack(held.handle);
     this.#intake.refill();

@@ -242,4 +242,17 @@ describe('behind our back', () => {
     site.queue.publish(chunk('r', 1));
     await site.until(async () => (await site.queue.depth('r'))?.queued === 1, 'it takes chunks again');
   });
+
+  it('a stream that counts anew brings outcomes whose numbers are those of others that are not stored yet', async () => {
+    const node = site.node('r');
+    await node.tell(completed(chunk('r', 0)));
+    await site.until(() => site.deliveries.length === 1, 'the first is held');
+    const { jsm } = await site.broker.connected();
+    await jsm.streams.delete('REGATTA_OUTCOMES');
+    await site.until(() => site.lost.length > 0, 'it is made anew');
+    await node.tell(completed(chunk('r', 1)));
+    await site.until(() => site.deliveries.length === 2, 'the second, which has the same number, is handed on');
+    site.deliveries[0]!.ack();
+    assert.equal((await jsm.streams.info('REGATTA_OUTCOMES')).state.messages, 1, 'and is kept for itself');
+  });
 });
