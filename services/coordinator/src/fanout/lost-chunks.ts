@@ -1,6 +1,7 @@
 /**
  * Chunks that went into a queue and are nowhere any more: neither in the stream, nor with a node, nor on their way as
- * outcomes. Servers and coordinators that die at the wrong moment can bring that about; nobody would ever tell of them.
+ * outcomes. A server that lost what it had acknowledged brings that about, or somebody who clears a stream by hand;
+ * nobody would ever tell of them.
  */
 import { limits } from './limits.ts';
 import type { WorkQueue } from './queue.ts';

@@ -64,6 +64,11 @@ export class OutcomeInbox {
     }, limits.ackWaitMs / 3).unref();
   }
 
+  /** Messages of which not all is stored yet. */
+  get heldMessages(): number {
+    return this.#held.size;
+  }
+
   /** Messages that could not be read, since this process began. */
   get poisoned(): number {
     return this.#poisoned;

@@ -54,17 +54,26 @@ describe('a queue', () => {
     assert.equal((await site.queue.depth('r'))?.queued, 0);
   });
 
-  it('leaves nothing at all of a run that is closed', async () => {
+  it('leaves no chunk of a run that is closed', async () => {
     const node = site.node('r');
     site.queue.publish(chunk('r', 0));
     await site.until(() => node.taken.length === 1, 'a chunk is taken');
-    await node.tell(completed(chunk('r', 0)));
     site.queue.publish(chunk('r', 1));
     await site.queue.closeRun('r');
     const { jsm } = await site.broker.connected();
-    for (const stream of ['REGATTA_WORK', 'REGATTA_OUTCOMES'])
-      assert.equal((await jsm.streams.info(stream)).state.messages, 0, stream);
+    assert.equal((await jsm.streams.info('REGATTA_WORK')).state.messages, 0);
     await assert.rejects(jsm.consumers.info('REGATTA_WORK', 'r'), /consumer not found/);
+  });
+
+  it('still has the outcomes of others where a run is closed, for whoever comes next too', async () => {
+    await site.queue.open('other');
+    for (const runId of ['r', 'other']) await site.node(runId, { room: 0 }).tell(completed(chunk(runId, 0)));
+    await site.until(() => site.deliveries.length === 2, 'both are held');
+    await site.queue.closeRun('r');
+    await site.queue.close();
+    const again: string[] = [];
+    site.newQueue(({ runId }) => again.push(runId));
+    await site.until(() => again.includes('other'), 'the next coordinator is told');
   });
 
   it('removes runs that a coordinator before it left behind, and no others', async () => {

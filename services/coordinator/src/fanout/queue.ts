@@ -115,6 +115,11 @@ export class WorkQueue {
     return this.#outbox.waitingBytes;
   }
 
+  /** Messages of outcomes that are not stored yet. */
+  get heldMessages(): number {
+    return this.#inbox.heldMessages;
+  }
+
   /** Unreadable messages, since this process began. */
   get poisoned(): number {
     return this.#inbox.poisoned;
@@ -160,7 +165,7 @@ export class WorkQueue {
     await this.#persistence.do(`withdraw run ${runId}`, (jsm) => purgeWork(jsm, runId));
   }
 
-  /** Removes all that NATS has of a run. Outcomes that are on their way still come. */
+  /** Removes all chunks of a run. Outcomes that are on their way still come. */
   async closeRun(runId: string): Promise<void> {
     const opening = this.#runs.get(runId);
     this.#runs.delete(runId);
