@@ -58,10 +58,12 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   const folder = mkdtempSync(join(tmpdir(), 'regatta-nats-'));
   const store = options.store ?? join(folder, 'store');
   const port = options.port ?? (await freePort());
+  // Through all its lives: among others of a cluster it is known by it.
+  const name = randomUUID();
   let now: NatsOptions = options;
   let child: ChildProcess;
   const start = async (): Promise<void> => {
-    child = await started({ ...now, store, port }, join(folder, 'nats.conf'));
+    child = await started({ ...now, store, port }, name, join(folder, 'nats.conf'));
   };
   const cleanUp = (): void => {
     child?.kill('SIGKILL');
@@ -102,8 +104,11 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   };
 }
 
-async function started(options: NatsOptions & { store: string; port: number }, file: string): Promise<ChildProcess> {
-  const name = randomUUID();
+async function started(
+  options: NatsOptions & { store: string; port: number },
+  name: string,
+  file: string,
+): Promise<ChildProcess> {
   writeFileSync(file, `server_name: "${name}"\n${configOf(options)}`, { mode: 0o600 });
   const command = ['nats-server', '--config', file];
   // A test that is killed leaves none behind.
@@ -163,7 +168,8 @@ function answers(port: number, name: string): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** That was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
