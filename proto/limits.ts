@@ -28,5 +28,10 @@ export const protoLimits = {
     unit: 'ms',
     description: 'before messages are asked for anew; it doubles from try to try',
   },
+  pullCloseMsMax: {
+    value: 250,
+    unit: 'ms',
+    description: 'for messages that are on their way to come, once no more are asked for',
+  },
   pullRetryMsMax: { value: 2_000, unit: 'ms', description: 'between two tries to ask for messages anew' },
 } as const;

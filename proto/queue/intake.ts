@@ -14,6 +14,7 @@ const NANOS_PER_MS = 1_000_000;
 const HEARTBEAT_MS = protoLimits.pullHeartbeatMs.value;
 const EXPIRES_MS = protoLimits.pullExpiresMs.value;
 const SILENCE_MS = protoLimits.pullSilenceMs.value;
+const CLOSE_MS_MAX = protoLimits.pullCloseMsMax.value;
 const RETRY_MS_MIN = protoLimits.pullRetryMsMin.value;
 const RETRY_MS_MAX = protoLimits.pullRetryMsMax.value;
 
@@ -127,7 +128,7 @@ export class Intake {
     this.#answer(handle, WORKING);
   }
 
-  /** Asks for no more. Resolves when what was on its way has been handed over. */
+  /** Asks for no more. Resolves when what was on its way has been handed over, as far as that came in time. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watch);
@@ -135,7 +136,12 @@ export class Intake {
     this.#endListening();
     const subscription = this.#subscription;
     this.#subscription = undefined;
-    await subscription?.drain().catch(() => {});
+    if (subscription === undefined || this.#line.state.kind !== 'ready') return;
+    // It waits for the server's answer, and one that stands still has none.
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, CLOSE_MS_MAX);
+    await Promise.race([subscription.drain().catch(() => {}), late.promise]);
+    clearTimeout(timer);
   }
 
   async #connect(): Promise<void> {

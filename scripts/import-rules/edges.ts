@@ -23,18 +23,22 @@ const PACKAGES: Readonly<Record<string, Allowed>> = {
   'packages/scheduler': { ours: ['kernel'], node: false },
   'packages/simulator': { ours: ['scheduler', 'kernel'], node: false },
   'packages/workloads': { ours: ['kernel'], node: true, npm: ['undici', 'pg'] },
-  'packages/broker': { ours: ['kernel'], node: true, npm: ['nats'] },
+  'packages/access': { ours: ['kernel'], node: true },
+  'packages/observe': { ours: ['access', 'kernel'], node: true, npm: ['prom-client'] },
+  'packages/broker': { ours: ['access', 'kernel'], node: true, npm: ['nats'] },
 };
 
 /** Besides codecs, who may see generated types: they hold an end of a gRPC service, whose methods are typed by them. */
 const WIRE_HOLDERS: Readonly<Record<string, string>> = {
   'services/node-agent/src/link/link.ts': 'the client end of the agent link',
+  'services/node-agent/src/link/channel.ts': 'dials the agent link',
   'services/coordinator/src/server.ts':
     'the gRPC server, to which the services are added by their generated definitions',
   'services/coordinator/src/agents/server.ts': 'the server end of the agent link',
   'services/coordinator/src/agents/port.ts': 'writes the frames of one such link',
   'services/coordinator/src/control/server.ts': 'the server end of the control API',
   'services/coordinator/src/cli/client.ts': 'the client end of the control API',
+  'services/coordinator/src/cli/channel.ts': 'dials the control API',
 };
 
 /** In the same package, but no wire types: versions of the protocol, bounds, and how messages get through NATS. */

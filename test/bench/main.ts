@@ -8,6 +8,7 @@ import { failover } from './failover.ts';
 import type { Bench, Figure } from './figure.ts';
 import { journal } from './journal.ts';
 import { latency } from './latency.ts';
+import { metrics } from './metrics.ts';
 import { noop } from './noop.ts';
 import { digits, ratioText } from './numbers.ts';
 import { payload } from './payload.ts';
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   queue,
   journal,
   failover,
+  metrics,
 };
 
 // By way of exit(), so that what benches have started is ended.

@@ -100,7 +100,16 @@ export class SimulatedNode {
     this.#unanswered.push(sentMs);
     this.#send({
       $case: 'heartbeat',
-      value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' },
+      value: {
+        sentMs,
+        rssBytes: 0,
+        hosts: 0,
+        throttledMs: 0,
+        pulled: 0,
+        queueComplaint: '',
+        wallMs: 0,
+        roundTripMs: 0,
+      },
     });
   }
 

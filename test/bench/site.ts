@@ -33,7 +33,7 @@ export class Site {
       for (let i = 0; i < coordinators; i++) await site.startCoordinator();
       const addresses = site.coordinators.map(({ address }) => address).join(',');
       for (let i = 1; i <= AGENTS; i++) {
-        site.#agents.push(await startAgent(`bench-${i}`, addresses, site.#directory, nats?.url));
+        site.#agents.push(await startAgent(`bench-${i}`, addresses, site.#directory, { nats: nats?.url }));
       }
       return site;
     } catch (thrown) {
@@ -45,7 +45,7 @@ export class Site {
   async startCoordinator(listen = '127.0.0.1:0'): Promise<Started> {
     // Each logs to a file of the same name.
     const logs = mkdtempSync(join(this.#directory, 'coordinator-'));
-    const started = await startCoordinator(listen, logs, this.#nats?.url);
+    const started = await startCoordinator(listen, logs, { nats: this.#nats?.url });
     this.coordinators.push(started);
     return started;
   }

@@ -46,7 +46,7 @@ const table: readonly Bad[] = [
   { args: ['race', 'noop', '--repeat', '0'], says: WHOLE },
   { args: ['up', '--agents', '0'], says: WHOLE },
   { args: ['up', '--listen', 'nonsense'], says: /HOST:PORT/ },
-  { args: ['up', '--listen', '192.0.2.1:7420'], says: /cannot listen on 192\.0\.2\.1:7420/, code: 3 },
+  { args: ['up', '--listen', '192.0.2.1:7420', '--insecure'], says: /cannot listen on 192\.0\.2\.1:7420/, code: 3 },
   { args: ['show'], says: /missing required argument 'run'/ },
   { args: ['status'], says: /no cluster is up; start one with regatta up/, code: 3 },
   { args: ['nodes'], says: /no cluster is up/, code: 3 },

@@ -69,8 +69,8 @@ export class Sandbox {
     return this.startAgent(args).ended;
   }
 
-  startAgent(args: readonly string[]): RunningCli {
-    return this.#start(AGENT_MAIN, args, {});
+  startAgent(args: readonly string[], extra: Environment = {}): RunningCli {
+    return this.#start(AGENT_MAIN, args, extra);
   }
 
   start(args: readonly string[], extra: Environment = {}): RunningCli {
@@ -255,10 +255,10 @@ export class Cluster {
     return this.sandbox.start([...args, '--coordinator', this.address]);
   }
 
-  /** Ends all by SIGTERM and checks that nothing is left. */
+  /** Ends all, agents without finishing what they have, and checks that nothing is left. */
   async stop(): Promise<void> {
     try {
-      for (const { child } of this.agents) child.kill('SIGTERM');
+      for (const { child } of this.agents) child.kill('SIGQUIT');
       this.coordinator.kill('SIGTERM');
       await this.sandbox.nothingLeft(5_000);
     } finally {

@@ -21,8 +21,9 @@ const ENDS_MS_MAX = 60_000;
 export class Direct {
   readonly client: Client;
 
-  constructor(address: string) {
-    this.client = new Client(address);
+  /** @param addresses HOST:PORT, of one cluster */
+  constructor(addresses: string | readonly string[], token?: string) {
+    this.client = new Client(addresses, { token });
   }
 
   /** @returns the run's id */

@@ -19,10 +19,10 @@ describe('a cluster that up started', () => {
 
   it('is what status --json says it is, in the shape that scripts rely on', async () => {
     const status = await sandbox.json<StatusJson>(['status']);
-    assert.deepEqual(Object.keys(status), ['coordinator', 'nats', 'nodes']);
+    assert.deepEqual(Object.keys(status), ['coordinator', 'nats', 'access', 'nodes']);
     assert.deepEqual(Object.keys(status.nats), ['servers', 'journal', 'complaint', 'server']);
     assert.deepEqual([status.nats.journal, status.nats.complaint, status.nats.server?.gone], [true, null, false]);
-    assert.deepEqual(Object.keys(status.coordinator), ['pid', 'address']);
+    assert.deepEqual(Object.keys(status.coordinator), ['pid', 'address', 'metrics']);
     assert.deepEqual(status.coordinator, up.coordinator);
     assert.equal(status.nodes.length, 2);
     for (const node of status.nodes) {

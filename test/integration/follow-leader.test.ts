@@ -120,7 +120,7 @@ describe('with two coordinators', () => {
     const { code, stdout, stderr } = await pair.regatta(['run', 'noop', '--set', 'count=50'], standBy.address);
     assert.equal(code, 0, stdout + stderr);
     const { coordinator, nats } = await pair.json<StatusJson>(['status'], standBy.address);
-    assert.deepEqual(coordinator, { pid: cluster.coordinator.pid, address: cluster.address });
+    assert.deepEqual(coordinator, { pid: cluster.coordinator.pid, address: cluster.address, metrics: null });
     assert.deepEqual([nats.journal, nats.servers, nats.server], [true, [`127.0.0.1:${pair.nats.port}`], null]);
     const echo = ['run', 'echo', '--set', 'count=5', '--json'];
     assert.equal((await pair.json<RunJson>(echo.slice(0, -1), standBy.address)).succeeded, 5);

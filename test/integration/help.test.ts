@@ -19,6 +19,7 @@ const commands = [
   'replay',
   'target',
   'serve',
+  'doctor',
   'demo',
 ];
 

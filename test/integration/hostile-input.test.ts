@@ -64,7 +64,16 @@ const outcomesFrame = (outcomes: Outcome[]): Buffer =>
   );
 const beat = (sentMs: number): ConnectRequest['frame'] => ({
   $case: 'heartbeat',
-  value: { sentMs, rssBytes: 0, hosts: 0, throttledMs: sentMs, pulled: 0, queueComplaint: '' },
+  value: {
+    sentMs,
+    rssBytes: 0,
+    hosts: 0,
+    throttledMs: sentMs,
+    pulled: 0,
+    queueComplaint: '',
+    wallMs: 0,
+    roundTripMs: 0,
+  },
 });
 const runIdFrame = (runId: string): Buffer => frame(field(1, Buffer.from(runId)));
 

@@ -7,6 +7,7 @@ export class Network {
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
   #silent = false;
+  #last: string | undefined;
 
   private constructor(target: string) {
     this.#target = target;
@@ -37,6 +38,16 @@ export class Network {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Delivers up to what holds this text, and nothing after that. */
+  fallSilentAfter(text: string): void {
+    this.#last = text;
+  }
+
+  /** Whether it delivers nothing. */
+  get isSilent(): boolean {
+    return this.#silent;
+  }
+
   /** Delivers what was held back, and all that follows. */
   speak(): void {
     this.#silent = false;
@@ -58,7 +69,10 @@ export class Network {
 
   #carry(from: Socket, to: Socket): void {
     this.#sockets.add(from);
-    from.on('data', (bytes) => to.write(bytes));
+    from.on('data', (bytes) => {
+      to.write(bytes);
+      if (this.#last !== undefined && bytes.includes(this.#last)) this.fallSilent();
+    });
     // A reset is what cutting is about.
     from.on('error', () => {});
     from.on('close', () => {

@@ -29,6 +29,7 @@ const hello: Hello = {
   limits: [],
   pulls: [],
   resume: undefined,
+  metricsAddress: '',
   runtime: 'node24',
   version: '0.0.0',
   instance: 'by-hand',

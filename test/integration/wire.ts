@@ -39,7 +39,8 @@ export interface ShownRun extends RunJson {
 }
 
 export interface StatusJson {
-  readonly coordinator: { readonly pid: number | null; readonly address: string };
+  /** `metrics`: where its own are. */
+  readonly coordinator: { readonly pid: number | null; readonly address: string; readonly metrics: string | null };
   readonly nats: {
     readonly servers: readonly string[];
     readonly journal: boolean;

@@ -19,14 +19,18 @@ const TOLD = {
 
 /** Who tells the table of a file, and in which group. Tables share names, so that a bare one proves nothing. */
 const TELLERS: Readonly<Record<string, readonly [group: string, ...by: (keyof typeof TOLD)[]]>> = {
+  'packages/access/src/limits.ts': ['access.', 'coordinator', 'node'],
   'packages/broker/src/limits.ts': ['broker.', 'coordinator', 'node'],
+  'packages/observe/src/limits.ts': ['metrics.', 'coordinator', 'node'],
   'packages/scheduler/src/limits.ts': ['scheduler.', 'coordinator'],
   'proto/limits.ts': ['proto.', 'coordinator', 'node'],
   'services/coordinator/src/cli/limits.ts': ['', 'command line'],
+  'services/coordinator/src/doctor/limits.ts': ['doctor.', 'command line'],
   'services/coordinator/src/embedded/limits.ts': ['embedded.', 'command line'],
   'services/coordinator/src/engine/limits.ts': ['', 'coordinator'],
   'services/coordinator/src/fanout/limits.ts': ['fanout.', 'coordinator'],
   'services/coordinator/src/journal/limits.ts': ['journal.', 'coordinator'],
+  'services/coordinator/src/observe/limits.ts': ['metrics.', 'coordinator'],
   'services/coordinator/src/politeness/limits.ts': ['politeness.', 'coordinator'],
   'services/node-agent/src/fanout/limits.ts': ['fanout.', 'node'],
   'services/node-agent/src/limits.ts': ['', 'node'],

@@ -104,6 +104,7 @@ export class Broker {
   /** Sends what waits to be sent, as far as that is possible within a moment, then ends the connection. */
   async close(): Promise<void> {
     if (this.#state.kind === 'closed') return;
+    const reached = this.#state.kind === 'ready';
     this.#become({ kind: 'closed' });
     this.#closing.abort();
     this.#connected.reject(
@@ -113,7 +114,8 @@ export class Broker {
     if (nc === undefined || nc.isClosed()) return;
     const given = new AbortController();
     const late = delay(limits.closeMsMax, undefined, { signal: given.signal }).catch(() => {});
-    await Promise.race([nc.drain().catch(() => {}), late]);
+    // While nobody is there to read, nothing can be sent.
+    if (reached) await Promise.race([nc.drain().catch(() => {}), late]);
     given.abort();
     await nc.close();
   }

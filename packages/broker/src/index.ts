@@ -1,3 +1,4 @@
 export { Broker, type BrokerOptions, type BrokerState, type Connected } from './broker.ts';
 export { brokerLimitViews } from './limits.ts';
-export { ensureStream, type StreamNeeds } from './streams.ts';
+export { hasCredentials, type NatsFlags, type NatsSite, resolveNats } from './site.ts';
+export { ensureStream, type StreamNeeds, streamDifferences } from './streams.ts';

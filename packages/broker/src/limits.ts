@@ -10,5 +10,5 @@ export const { limits, views: brokerLimitViews } = defineLimits({
   pingMs: limit(1_000, 'ms', 'between two pings of a NATS server'),
   pingsOutMax: limit(3, 'pings', 'that a NATS server leaves unanswered before it is taken for gone'),
   requestMs: limit(5_000, 'ms', 'for one request of the JetStream API'),
-  closeMsMax: limit(2_000, 'ms', 'to send what waits to be sent before the connection is ended all the same'),
+  closeMsMax: limit(750, 'ms', 'to send what waits to be sent before the connection is ended all the same'),
 });

@@ -54,11 +54,28 @@ async function made(jsm: JetStreamManager, needs: StreamNeeds): Promise<StreamIn
 }
 
 function refuseOthers(has: StreamConfig, needs: StreamNeeds): void {
+  const different = essentialDifferences(has, needs);
+  if (different.length > 0) throw differs(`the NATS stream ${needs.name} has ${different.join(', ')}`);
+}
+
+/** What makes it another stream, a few words each. */
+function essentialDifferences(has: StreamConfig, needs: StreamNeeds): string[] {
   const different = ESSENTIAL.filter((key) => needs[key] !== undefined && !same(has[key] ?? false, needs[key])).map(
     (key) => `${key} ${shown(has[key])} instead of ${shown(needs[key])}`,
   );
   if (has.mirror !== undefined || has.sources !== undefined) different.push('another stream as its source');
-  if (different.length > 0) throw differs(`the NATS stream ${needs.name} has ${different.join(', ')}`);
+  return different;
+}
+
+/** How a stream is not as it is needed, a few words each. `settled` of itself when it is next ensured, `essential` not. */
+export function streamDifferences(
+  info: StreamInfo,
+  needs: StreamNeeds,
+): { readonly essential: readonly string[]; readonly settled: readonly string[] } {
+  const settled = Object.entries(changesOf(info, needs)).map(
+    ([key, value]) => `${key} ${shown(info.config[key as keyof StreamConfig])} instead of ${shown(value)}`,
+  );
+  return { essential: essentialDifferences(info.config, needs), settled };
 }
 
 function changesOf({ config: has, state }: StreamInfo, needs: StreamNeeds): Partial<StreamConfig> {

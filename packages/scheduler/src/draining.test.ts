@@ -73,6 +73,24 @@ describe('a node that is to drain', () => {
   });
 });
 
+describe('a node that leaves', () => {
+  it('has lost nothing: what it may still have held is done elsewhere, as if handed back', () => {
+    const cluster = clusterOf('a', 'b');
+    cluster.submit('r1', { tasks: 4 });
+    const left = cluster.held('a').map(({ from }) => from);
+    assert.ok(left.length > 0);
+    cluster.drain('a');
+    const effects = cluster.lose('a', true);
+    assert.deepEqual(
+      effects.flatMap((effect) => (effect.kind === 'retry' ? [effect.because] : [])),
+      left.map(() => 'let-go'),
+    );
+    for (const order of cluster.held('b')) cluster.complete(order);
+    const again = assignsIn(cluster.pass(limits.retryBackoffMsMin));
+    assert.deepEqual(again.map(({ nodeId, from }) => [nodeId, from]).sort(), left.map((from) => ['b', from]).sort());
+  });
+});
+
 describe('while a node drains', () => {
   it('it is handed nothing more and joins no run, while others go on', () => {
     const cluster = clusterOf('a', 'b');

@@ -60,7 +60,14 @@ export type Event =
   | { readonly kind: 'runSubmitted'; readonly plan: RunPlan }
   | { readonly kind: 'runStopped'; readonly runId: string; readonly reason: string }
   | { readonly kind: 'nodeJoined'; readonly node: NodeOffer }
-  | { readonly kind: 'nodeLost'; readonly nodeId: string; readonly incarnation: number; readonly reason: string }
+  | {
+      readonly kind: 'nodeLost';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly reason: string;
+      /** It went on purpose: what it may still hold was let go of. */
+      readonly left?: true;
+    }
   /**
    * The node is to be handed nothing more. With `handBack` it is to let go of what it is at work on as well; asked for
    * later, this goes beyond a drain without.

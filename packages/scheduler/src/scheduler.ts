@@ -89,7 +89,7 @@ export class Scheduler implements Field {
       case 'nodeJoined':
         return this.#join(event.node, now);
       case 'nodeLost':
-        return this.#lose(event.nodeId, event.incarnation, event.reason, now);
+        return this.#lose(event, now);
       case 'nodeDraining':
         return this.#drain(event.nodeId, event.incarnation, event.handBack);
       case 'nodeResumed':
@@ -154,7 +154,9 @@ export class Scheduler implements Field {
     }
     const before = this.nodes.get(offer.id);
     if (before !== undefined && before.offer.incarnation >= offer.incarnation) return this.#ignore('stale-node');
-    if (before !== undefined) this.#lose(offer.id, before.offer.incarnation, 'it came back as a new incarnation', now);
+    const { incarnation } = before?.offer ?? offer;
+    if (before !== undefined)
+      this.#lose({ nodeId: offer.id, incarnation, reason: 'it came back as a new incarnation' }, now);
     const node = new Node(offer);
     this.nodes.set(offer.id, node);
     this.#enlist(node);
@@ -169,14 +171,14 @@ export class Scheduler implements Field {
     this.#toServe.add(node);
   }
 
-  #lose(nodeId: string, incarnation: number, reason: string, now: number): void {
+  #lose({ nodeId, incarnation, reason, left }: Omit<Extract<Event, { kind: 'nodeLost' }>, 'kind'>, now: number): void {
     const node = this.#nodeOf(nodeId, incarnation);
     if (node === undefined) return this.#ignore('stale-node');
     this.nodes.delete(nodeId);
     const loss: Loss = { code: 'NODE_LOST', message: `node ${nodeId} was lost: ${reason}` };
     const attempts = [...node.attempts.values()];
     for (const attempt of attempts) close(attempt, 'lost');
-    for (const attempt of attempts) this.#retryRest(attempt, 'node-gone', loss, nodeId, now);
+    for (const attempt of attempts) this.#retryRest(attempt, left === true ? 'let-go' : 'node-gone', loss, nodeId, now);
     for (const run of [...node.runs]) {
       dismiss(run, run.shares.get(nodeId)!);
       if (run.active) enroll(run, this.nodes.values());

@@ -15,9 +15,12 @@ import type { QueuedNews } from './engine/queue-news.ts';
 import { watchForLostChunks } from './fanout/lost-chunks.ts';
 import { WorkQueue } from './fanout/queue.ts';
 import { Leadership } from './journal/leadership.ts';
+import { limits } from './journal/limits.ts';
 import { JournalLog } from './journal/log.ts';
 import { JournalRecorder } from './journal/recorder.ts';
 import { recover } from './journal/recovery.ts';
+import type { JournalObserver } from './observe/observer.ts';
+import { atMost } from './patience.ts';
 
 export interface CoordinatorOptions {
   readonly engine: EngineOptions;
@@ -28,12 +31,23 @@ export interface CoordinatorOptions {
   /** Of steps, after which all of the engine is written to the journal. */
   readonly bytesPerSnapshot: number;
   readonly log: Logger;
+  /** Who is told of what it does, where somebody is. */
+  readonly observer?: CoordinatorObserver | undefined;
+}
+
+export interface CoordinatorObserver extends JournalObserver {
+  tookUp(role: 'leading' | 'standing-by'): void;
+  /** Part of a message of outcomes, or all of it, could not be read. */
+  unreadable(): void;
+  /** Chunks of so many runs were lost and queued again. */
+  requeued(runs: number): void;
 }
 
 interface Term {
   readonly engine: Engine;
   readonly queue: WorkQueue;
   readonly journal: JournalLog;
+  readonly number: number;
 }
 
 export class Coordinator {
@@ -44,6 +58,7 @@ export class Coordinator {
   /** What it is about while it does not lead. */
   #standing = 'it has just started';
   #closed = false;
+  #takeOverMs = 0;
   readonly #id = randomUUID();
   /** There was one before. */
   #knewLeader = false;
@@ -99,13 +114,16 @@ export class Coordinator {
     this.#placed.resolve();
     this.#knewLeader = true;
     const line = `this coordinator stands by; the one that leads is at ${leaders.join(', ')}`;
-    if (line !== this.#said) this.#options.log.info(line);
+    if (line !== this.#said) {
+      this.#options.log.info(line);
+      this.#options.observer?.tookUp('standing-by');
+    }
     this.#said = line;
   }
 
   /** @throws RegattaError NOT_LEADING that says who does (C1) */
   get engine(): Engine {
-    const engine = this.#alone ?? this.#term?.engine;
+    const engine = this.leading;
     if (engine !== undefined) return engine;
     const leader = this.#leadership?.leader;
     if (leader !== undefined && leader.id !== this.#id) {
@@ -114,6 +132,41 @@ export class Coordinator {
     }
     const why = this.#leadership?.complaint ?? this.#standing;
     throw new RegattaError('NOT_LEADING', `no coordinator leads yet: ${why}`);
+  }
+
+  /** The engine, where this one leads. */
+  get leading(): Engine | undefined {
+    return this.#alone ?? (this.#closed ? undefined : this.#term?.engine);
+  }
+
+  get role(): 'leading' | 'uncertain' | 'standing-by' | 'idle' {
+    if (this.leading !== undefined) return this.#leadership?.role === 'uncertain' ? 'uncertain' : 'leading';
+    const leader = this.#leadership?.leader;
+    return leader !== undefined && leader.id !== this.#id ? 'standing-by' : 'idle';
+  }
+
+  /** Of the term that it leads; 0 while it does not, or has no journal. */
+  get termNumber(): number {
+    return this.#term?.number ?? 0;
+  }
+
+  /** What it took to take over when it last did. */
+  get takeOverMs(): number {
+    return this.#takeOverMs;
+  }
+
+  /** Whether NATS can be used; undefined where it goes without. */
+  get natsUp(): boolean | undefined {
+    const { broker } = this.#options;
+    return broker && broker.state.kind === 'ready';
+  }
+
+  /** What waits in the term that it leads. */
+  get figures(): { journalPendingBytes: number; queueUnsentBytes: number; queueHeldMessages: number } | undefined {
+    if (this.#term === undefined) return undefined;
+    const { journal, queue } = this.#term;
+    const { pendingBytes: queueUnsentBytes, heldMessages: queueHeldMessages } = queue;
+    return { journalPendingBytes: journal.pendingBytes, queueUnsentBytes, queueHeldMessages };
   }
 
   /** Where the one that leads is, as far as is known. */
@@ -126,22 +179,30 @@ export class Coordinator {
     return role === 'leading' || role === 'uncertain';
   }
 
+  /**
+   * What was recorded is stored first and then the lease given up, so that who comes next waits for nothing. Ends in
+   * bounded time, whatever NATS does.
+   */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#standing = 'it was told to end';
+    // One that is about to lead has nothing to keep: it ends with the connection to NATS.
+    if (this.#term !== undefined) {
+      this.#change(() => this.#stepDown(this.#standing));
+      await this.#changing;
+    }
     await this.#leadership?.close();
-    this.#change(() => this.#stepDown('it was told to end'));
-    await this.#changing;
   }
 
   #change(step: () => Promise<void>): void {
     this.#changing = this.#changing.then(step).catch((thrown) => {
-      this.#options.log.error(messageOf(thrown));
+      if (!this.#closed) this.#options.log.error(messageOf(thrown));
     });
   }
 
   async #lead(broker: Broker): Promise<void> {
     if (this.#closed || !this.#leads) return;
-    const { log, replicas, bytesPerSnapshot } = this.#options;
+    const { log, replicas, bytesPerSnapshot, observer } = this.#options;
     const startedAt = performance.now();
     this.#standing = 'it reads the journal';
     const engine = new Engine(this.#options.engine);
@@ -162,7 +223,11 @@ export class Coordinator {
       queue = new WorkQueue(broker, {
         // Before it has begun, what follows from it could not be ordered.
         onOutcome: (news) => (begun ? engine.reportQueued(news) : void early.push(news)),
-        onLost: (runIds) => engine.requeue(runIds),
+        onPoison: () => observer?.unreadable(),
+        onLost: (runIds) => {
+          observer?.requeued(runIds.length);
+          engine.requeue(runIds);
+        },
         replicas,
         log,
       });
@@ -175,6 +240,7 @@ export class Coordinator {
           onLost: ({ message }) => end(message),
           onNoRoom: (waiting) => engine.stopLargest(waiting),
           onTrouble: (line) => log.warn(line),
+          observer,
         },
         snapshots,
       );
@@ -189,15 +255,19 @@ export class Coordinator {
         out: () => engine.queuedOut(),
         onLost: (runId) => {
           log.warn({ run: runId }, `${runId}: its chunks are in no queue and with no node any more; queued again`);
+          observer?.requeued(1);
           engine.requeue([runId]);
         },
       });
       engine.over.addEventListener('abort', () => clearInterval(lost), { once: true });
-      this.#term = { engine, queue, journal };
+      if (this.#closed) throw new RegattaError('CLOSED', this.#standing);
+      this.#term = { engine, queue, journal, number: term };
       const active = new Set(engine.runs().flatMap((run) => (run.ended ? [] : [run.id])));
       queue.closeOthers(active).catch((thrown) => log.warn(messageOf(thrown)));
       this.#placed.resolve();
       const ms = Math.round(performance.now() - startedAt);
+      this.#takeOverMs = ms;
+      observer?.tookUp('leading');
       if (this.#knewLeader && steps === 0 && snapshots.length === 0) {
         log.warn('the journal is empty: what the coordinator before this one knew of runs is lost');
       }
@@ -220,11 +290,12 @@ export class Coordinator {
     if (term === undefined || term.engine !== whose) return;
     this.#term = undefined;
     this.#standing = why;
-    if (!this.#closed) this.#options.log.warn(`this coordinator leads no more: ${why}`);
+    if (this.#closed) await atMost(limits.finishMsMax, term.engine.finish());
+    else this.#options.log.warn(`this coordinator leads no more: ${why}`);
     term.engine.end(`this coordinator leads no more: ${why}`);
     await term.queue.close();
     term.journal.close();
-    // Who is fenced and still has the lease would keep others from leading.
-    await this.#leadership?.stepDown(why);
+    // Who is fenced and still has the lease would keep others from leading. Closed, it gives it up anyway.
+    if (!this.#closed) await this.#leadership?.stepDown(why);
   }
 }

@@ -1,7 +1,9 @@
 /** `regatta serve`: a coordinator in the foreground, until told to end. */
+import { isBeyondLoopback } from '@regatta/access';
 import type { BrokerOptions } from '@regatta/broker';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { Refusals } from './access/refusals.ts';
 import { limits } from './engine/limits.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
@@ -20,6 +22,12 @@ export interface ServeOptions {
   /** Of steps, after which all of the engine is written to the journal. */
   readonly snapshotBytes: number;
   readonly version: string;
+  /** That nodes and clients must show; undefined to let everybody in. */
+  readonly token: string | undefined;
+  /** What to warn of, a line each. */
+  readonly insecure: readonly string[];
+  /** Undefined to tell none. */
+  readonly metrics: ServerOptions['metrics'];
   readonly logLevel: string;
   /** End when the process that started this one does. */
   readonly endsWithParent: boolean;
@@ -35,12 +43,16 @@ export async function serve({
   natsReplicas: replicas,
   snapshotBytes: bytesPerSnapshot,
   version,
+  token,
+  insecure,
+  metrics,
   logLevel,
   endsWithParent,
 }: ServeOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   // Before anything takes time: a parent may be gone at any moment.
   if (endsWithParent) endWithParent(() => ended.resolve());
+  const log = pino({ level: logLevel }, logStream());
   try {
     await serveUntil(
       ended,
@@ -53,8 +65,12 @@ export async function serve({
         replicas,
         bytesPerSnapshot,
         version,
+        token,
+        insecure,
+        metrics,
+        refusals: new Refusals(log),
       },
-      pino({ level: logLevel }, logStream()),
+      log,
     );
   } finally {
     // An open channel would keep this process alive.
@@ -66,6 +82,11 @@ async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOpti
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
   const server = await startServer(options, log);
   log.info(`coordinator listens on ${server.address}`);
+  if (server.metricsUrl !== '') log.info(`metrics at ${server.metricsUrl}`);
+  for (const line of options.insecure) log.warn(line);
+  if (isBeyondLoopback(server.address)) {
+    log.info('what nodes and clients send is not encrypted: keep it within a network that you trust');
+  }
   // Whoever started this process waits for it to be of use.
   await Promise.race([server.placed, ended.promise]);
   if (process.connected) process.send!({ kind: 'ready', address: server.address }, () => {});
@@ -76,6 +97,8 @@ async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOpti
     process.exit(0);
   }, limits.endMsMax).unref();
   await server.stop();
+  // Nothing is left to wait for but sockets: nats.js never closes one that it dialled a server with that stands still.
+  setTimeout(() => process.exit(), limits.lingerMsMax).unref();
 }
 
 /** For people on a terminal, for machines elsewhere. */

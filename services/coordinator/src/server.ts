@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { Broker, type BrokerOptions, type BrokerState } from '@regatta/broker';
@@ -10,11 +10,15 @@ import { RegattaError } from '@regatta/kernel';
 import { controlService as controlDefinition, nodeLinkService as nodeLinkDefinition } from '@regatta/proto/services';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
+import { guard, serverCredentials } from './access/guard.ts';
+import type { Refusals } from './access/refusals.ts';
+import { RefusedNodes } from './agents/refused-nodes.ts';
 import { nodeLinkService } from './agents/server.ts';
 import { controlService } from './control/server.ts';
 import { Coordinator } from './coordinator.ts';
 import type { EngineOptions } from './engine/engine.ts';
 import { limits } from './engine/limits.ts';
+import type { MetricsOptions } from './observe/observing.ts';
 
 const EXIT_BROKEN = 70;
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
@@ -35,10 +39,20 @@ export interface ServerOptions {
   /** Of steps, after which all of the engine is written to the journal. */
   readonly bytesPerSnapshot: number;
   readonly version: string;
+  /** That nodes and clients must show; undefined to let everybody in. */
+  readonly token: string | undefined;
+  /** What people were warned of at the start, and are again in the status. */
+  readonly insecure: readonly string[];
+  /** Counts calls without the right token. */
+  readonly refusals: Refusals;
+  /** Undefined to count nothing and tell nothing. */
+  readonly metrics: MetricsOptions | undefined;
 }
 
 export interface RunningServer {
   readonly address: string;
+  /** Where its metrics are; empty for none. */
+  readonly metricsUrl: string;
   /** Resolves when it leads or stands by, or when that takes long. */
   readonly placed: Promise<void>;
   /** Stops at once; streams to nodes and clients end. Resolves when what was meant for NATS has been sent. */
@@ -46,12 +60,13 @@ export interface RunningServer {
 }
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
-export async function startServer(
-  { listen, spillDirectory, noProgressMs, nats, advertise, replicas, bytesPerSnapshot, version }: ServerOptions,
-  log: Logger,
-): Promise<RunningServer> {
+export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
+  const { listen, spillDirectory, noProgressMs, nats, advertise, replicas, bytesPerSnapshot, version } = options;
+  const { token, insecure, refusals, metrics } = options;
+  const access = { wantsToken: token !== undefined, insecure, refused: refusals.counts };
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
+  const observing = metrics && new (await import('./observe/observing.ts')).Observing(metrics, version);
   const broker = nats && new Broker(nats);
   const unconnected = broker?.state;
   const engine: EngineOptions = {
@@ -62,13 +77,17 @@ export async function startServer(
       process.exit(EXIT_BROKEN);
     },
     onUnkept: (run, reason) => log.error({ run }, `${run} is stopped: ${reason}`),
-    onStuck: ({ runId, ms, reasons }) =>
+    onStuck: ({ runId, ms, reasons }) => {
+      observing?.stuck();
       log.warn(
         { run: runId, reasons },
         `${runId} has had no task end for ${Math.round(ms / 1000)} s: ${reasons[0]?.text}`,
-      ),
+      );
+    },
+    observe: observing?.observe,
   };
-  const coordinator = new Coordinator({ engine, broker, replicas, bytesPerSnapshot, log });
+  const observer = observing?.observer;
+  const coordinator = new Coordinator({ engine, broker, replicas, bytesPerSnapshot, log, observer });
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
@@ -76,28 +95,35 @@ export async function startServer(
     // A peer that is cut off without a word would be served for ever.
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.leaseMs,
+    'grpc.max_concurrent_streams': limits.callsPerConnectionMax,
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
+    ...(token !== undefined && { interceptors: [guard(token, refusals)] }),
   });
-  server.addService(nodeLinkDefinition, nodeLinkService(coordinator, log));
-  server.addService(controlDefinition, controlService(coordinator, version, log));
+  const refusedNodes = new RefusedNodes();
+  const onRefused = (code: string): void => observing?.refusedNode(code);
+  server.addService(nodeLinkDefinition, nodeLinkService(coordinator, log, refusedNodes, onRefused));
+  const self = { version, access, refusedNodes, metricsUrl: () => observing?.url ?? '' };
+  server.addService(controlDefinition, controlService(coordinator, self, log));
   new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
   const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
   new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);
   const stop = async (): Promise<void> => {
     await coordinator.close();
+    observing?.close();
     server.forceShutdown();
     await broker?.close();
   };
   try {
     const port = await bind(server, listen);
     const address = `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
+    await observing?.serve(coordinator, broker, refusals);
     coordinator.start([advertise ?? reachable(address)]);
     // Not before: one that cannot listen says that and nothing else.
     tellOf(broker, unconnected, log);
     // No longer than NATS may take: it may be started last.
     const placed = Promise.race([coordinator.placed, sleep(limits.placeMsMax, undefined, { ref: false })]);
-    return { address, placed, stop };
+    return { address, metricsUrl: self.metricsUrl(), placed, stop };
   } catch (thrown) {
     // It would keep this process alive.
     await stop();
@@ -124,7 +150,7 @@ const reachable = (address: string): string => address.replace(/^(0\.0\.0\.0|\[?
 
 function bind(server: Server, listen: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(listen, serverCredentials(), (error, port) => {
       if (error === null) return resolve(port);
       const inUse = error.message.includes('EADDRINUSE');
       const why = inUse ? 'the port is in use; end what holds it or give another --listen' : error.message;

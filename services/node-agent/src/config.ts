@@ -1,16 +1,27 @@
 /** The agent's options: flag over environment over default, checked before anything is opened. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { BrokerOptions } from '@regatta/broker';
+import { checkListen, checkNats, isInsecure, joinToken, readToken, TokenReader, takeSecret } from '@regatta/access';
+import { hasCredentials, type NatsFlags, type NatsSite, resolveNats } from '@regatta/broker';
+import { messageOf } from '@regatta/kernel';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { limits } from './limits.ts';
+import type { MetricsOptions } from './observe/observing.ts';
 
 export interface Config {
   /** HOST:PORT each, of one cluster: the one that leads is found among them. */
   readonly coordinators: readonly string[];
+  /** That coordinators are shown. */
+  readonly token: TokenReader;
   readonly id: string;
-  /** Undefined for the one that the coordinator says, if any. */
-  readonly nats: Omit<BrokerOptions, 'name'> | undefined;
+  /** No servers for those that the coordinator says, if any; undefined where nothing is known of it. */
+  readonly nats: NatsSite | undefined;
+  /** What is open to other hosts is to be put up with. */
+  readonly insecure: boolean;
+  /** What to warn of, a line each. */
+  readonly warnings: readonly string[];
+  /** Undefined to tell none. */
+  readonly metrics: MetricsOptions | undefined;
   /** Instead of what the machine allows; undefined to ask the machine. */
   readonly cores: number | undefined;
   readonly prestart: number | undefined;
@@ -18,6 +29,8 @@ export interface Config {
   readonly hostTasks: number;
   /** Resident memory of a host process; undefined for a share of the machine's. */
   readonly hostMemoryBytes: number | undefined;
+  /** Told to end, it finishes what it has for so long. */
+  readonly drainMs: number;
   readonly logLevel: string;
   readonly endsWithParent: boolean;
 }
@@ -34,12 +47,31 @@ export function readConfig(argv: readonly string[]): Config {
         .default(['127.0.0.1:7420'], '127.0.0.1:7420')
         .argParser(hostsAndPorts),
     )
+    .addOption(
+      new Option(
+        '--token-file <file>',
+        'that holds the token that the coordinator wants, read anew for each connection; or REGATTA_TOKEN is the token',
+      ).env('REGATTA_TOKEN_FILE'),
+    )
     .addOption(new Option('--id <name>', 'this node among its peers; unique').env('REGATTA_NODE_ID').argParser(nodeId))
     .addOption(
-      new Option('--nats <url,...>', 'servers of one NATS; default: those that the coordinator says')
-        .env('REGATTA_NATS')
-        .argParser(natsServers),
+      new Option('--nats <url,...>', 'servers of one NATS; default: those that the coordinator says').env(
+        'REGATTA_NATS',
+      ),
     )
+    .addOption(new Option('--nats-user <name>', 'who to be there').env('REGATTA_NATS_USER'))
+    .addOption(
+      new Option('--nats-password-file <file>', 'that holds the password of that user').env(
+        'REGATTA_NATS_PASSWORD_FILE',
+      ),
+    )
+    .addOption(
+      new Option('--nats-token-file <file>', 'that holds a token, where NATS asks for one instead').env(
+        'REGATTA_NATS_TOKEN_FILE',
+      ),
+    )
+    // Not Commander's env(): it takes a variable that is empty or 0 for a yes.
+    .option('--insecure', 'use NATS on another host without credentials (env: REGATTA_INSECURE=1)')
     .addOption(new Option('--cores <n>', 'instead of what the machine allows').env('REGATTA_CORES').argParser(count))
     .addOption(new Option('--prestart <n>', 'host processes to keep ready; default: one a core').argParser(count))
     .addOption(
@@ -57,6 +89,30 @@ export function readConfig(argv: readonly string[]): Config {
         .argParser(memorySize),
     )
     .addOption(
+      new Option(
+        '--drain <seconds>',
+        'told to end by SIGTERM, finish what it has for so long; then others get the rest',
+      )
+        .env('REGATTA_DRAIN')
+        .default(limits.drainSDefault)
+        .argParser(seconds),
+    )
+    .addOption(
+      new Option('--metrics <host:port>', 'where metrics and health are served over HTTP; port 0 for any free one')
+        .env('REGATTA_METRICS')
+        .argParser((text) => (text === '' || /^.+:0$/.test(text) ? text : hostsAndPorts(text)[0])),
+    )
+    .addOption(
+      new Option('--metrics-token-file <file>', 'that holds a token that Prometheus must show').env(
+        'REGATTA_METRICS_TOKEN_FILE',
+      ),
+    )
+    .addOption(
+      new Option('--advertise-metrics <host:port>', 'where Prometheus reaches them, if not where they are served')
+        .env('REGATTA_ADVERTISE_METRICS')
+        .argParser((text) => (text === '' ? text : hostsAndPorts(text)[0])),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what to log')
         .env('REGATTA_LOG_LEVEL')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
@@ -65,19 +121,20 @@ export function readConfig(argv: readonly string[]): Config {
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
     .addHelpText(
       'after',
-      '\nExample:\n  regatta-node-agent --coordinator 10.0.0.5:7420,10.0.0.6:7420 --nats 10.0.0.9:4222 --id rack1-a',
+      '\nExample:\n  regatta-node-agent --coordinator 10.0.0.5:7420,10.0.0.6:7420 --token-file join-token --id rack1-a',
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   const options = program.parse(argv).opts();
+  const access = accessOf(options, (line) => program.error(`error: ${line}`, { exitCode: 2 }));
   // It may hold a password, and host processes with user code inherit what is left here.
   delete process.env.REGATTA_NATS;
   return {
+    ...access,
     coordinators: options.coordinator,
     id: options.id ?? `${hostname()}-${randomUUID().slice(0, 8)}`,
-    // What parses to nothing Commander makes an empty text of.
-    nats: options.nats || undefined,
     cores: options.cores,
     prestart: options.prestart,
+    drainMs: 1_000 * options.drain,
     logLevel: options.logLevel,
     hostTasks: options.hostTasks,
     hostMemoryBytes: options.hostMemory,
@@ -93,26 +150,42 @@ function hostsAndPorts(text: string): string[] {
   });
 }
 
-/** `[nats://|tls://][user:password@]host[:port]`, or a token as the user; empty for none. */
-function natsServers(text: string): Config['nats'] {
-  if (text === '') return undefined;
-  const urls = text.split(',').map((part) => URL.parse(part.includes('://') ? part : `nats://${part}`));
-  const servers = urls.flatMap((url) => (/^(nats|tls):$/.test(url?.protocol ?? '') && url?.hostname ? [url] : []));
-  if (servers.length < urls.length) throw new InvalidArgumentError('Give nats://HOST:PORT, more of them with commas.');
-  const { username = '', password = '' } = servers.find((url) => url.username !== '') ?? {};
-  const [name, secret] = [unescaped(username), unescaped(password)];
-  return {
-    servers: servers.map(({ protocol, hostname, port }) => `${protocol}//${hostname}:${port || 4222}`),
-    ...(name !== '' && (secret === '' ? { token: name } : { user: name, password: secret })),
-  };
+type AccessFlags = NatsFlags & MetricsFlags & { readonly tokenFile?: string; readonly insecure?: boolean };
+
+interface MetricsFlags {
+  readonly metrics?: string;
+  readonly metricsTokenFile?: string;
+  readonly advertiseMetrics?: string;
 }
 
-function unescaped(text: string): string {
+/** Secrets, and what is open to others. @param refuse ends the process, with a line about what is wrong */
+function accessOf(
+  flags: AccessFlags,
+  refuse: (line: string) => never,
+): Pick<Config, 'token' | 'nats' | 'metrics' | Exposure> {
   try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new InvalidArgumentError('Write a % in a user or password as %25.');
+    const insecure = isInsecure(flags.insecure);
+    const token = new TokenReader(joinToken(flags.tokenFile, takeSecret('REGATTA_TOKEN')));
+    const nats = resolveNats(flags, true);
+    const servers = nats?.servers ?? [];
+    const warning = checkNats({ servers, hasCredentials: nats !== undefined && hasCredentials(nats), insecure });
+    const metrics = metricsOf(flags, insecure);
+    const warnings = [warning, metrics?.warning].filter((line) => line !== undefined);
+    return { token, nats, metrics: metrics?.options, insecure, warnings };
+  } catch (thrown) {
+    return refuse(messageOf(thrown));
   }
+}
+
+type Exposure = 'insecure' | 'warnings';
+
+/** @throws RegattaError INSECURE_LISTEN, BAD_SECRET, BAD_TOKEN */
+function metricsOf({ metrics, metricsTokenFile, advertiseMetrics }: MetricsFlags, insecure: boolean) {
+  const source = { option: '--metrics-token-file', variable: '' };
+  const token = readToken({ ...(metricsTokenFile && { file: metricsTokenFile }), ...source });
+  if (!metrics) return undefined;
+  const warning = checkListen({ address: metrics, hasToken: token !== undefined, insecure, what: 'metrics' });
+  return { options: { listen: metrics, token, advertise: advertiseMetrics || undefined }, warning };
 }
 
 function nodeId(text: string): string {
@@ -130,6 +203,12 @@ function taskCount(text: string): number {
   const value = Number(text.replaceAll('_', ''));
   if (Number.isInteger(value) && value >= 1 && value <= limits.hostTasksSettableMax) return value;
   throw new InvalidArgumentError(`Give a whole number from 1 to ${limits.hostTasksSettableMax}.`);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= limits.drainSettableSMax) return value;
+  throw new InvalidArgumentError(`Give seconds, from 0 to ${limits.drainSettableSMax}.`);
 }
 
 /** In bytes. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { accessLimitViews } from '@regatta/access';
 import { brokerLimitViews } from '@regatta/broker';
+import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { limits as fanoutLimits } from './fanout/limits.ts';
 import { limits, limitViews } from './limits.ts';
@@ -15,6 +17,8 @@ const kept: Record<string, number> = { ...limits, hostTasksMax: 12_345, hostMemo
 for (const [part, table] of Object.entries({ host: hostLimits, fanout: fanoutLimits, politeness: politenessLimits })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
+for (const { name, value } of accessLimitViews()) kept[`access.${name}`] = value;
+for (const { name, value } of metricsLimitViews()) kept[`metrics.${name}`] = value;
 for (const { name, value } of brokerLimitViews()) kept[`broker.${name}`] = value;
 for (const [name, { value }] of Object.entries(protoLimits)) kept[`proto.${name}`] = value;
 const told = limitViews({ tasksMax: 12_345, memoryBytesMax: 300 * 2 ** 20 });

@@ -1,6 +1,8 @@
 /** What the agent bounds, units in the names. What a host process bounds is in worker/limits.ts, the queue in fanout/limits.ts. */
+import { accessLimitViews } from '@regatta/access';
 import { brokerLimitViews } from '@regatta/broker';
 import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { fanoutLimitViews } from './fanout/limits.ts';
 import { politenessLimitViews } from './politeness/limits.ts';
@@ -54,7 +56,19 @@ const own = defineLimits({
   welcomeMsMax: limit(10_000, 'ms', 'from the hello to the welcome, at most'),
   reconnectMsMin: limit(100, 'ms', 'before the first try to reach a coordinator again; it doubles from try to try'),
   reconnectMsMax: limit(5_000, 'ms', 'between two tries to reach a coordinator'),
+  // It takes a person to mend it.
+  refusedRetryMs: limit(3_000, 'ms', 'before the next try, after a coordinator refused the token of this node'),
   throttleReadMs: limit(50, 'ms', 'between two looks at how long the machine held this node back'),
+  drainSDefault: limit(
+    20,
+    's',
+    'for which a node that is told to end finishes what it has, unless --drain says otherwise',
+  ),
+  drainSettableSMax: limit(86_400, 's', 'the most that --drain may say'),
+  handBackMsMax: limit(2_000, 'ms', 'for what is not finished by then to be handed back'),
+  goodbyeMsMax: limit(1_000, 'ms', 'for a coordinator to hear, or to be there to hear, that a node leaves'),
+  leaveLookMs: limit(20, 'ms', 'between two looks whether a node that leaves still has something to do'),
+  signalEchoMs: limit(300, 'ms', 'within which two signals count as one'),
   endMsMax: limit(100, 'ms', 'from the order to end to the end of the agent'),
 });
 
@@ -73,6 +87,8 @@ export const limitViews = ({ tasksMax, memoryBytesMax }: HostLimits): LimitView[
   ...own.views({ hostTasksMax: tasksMax }),
   ...inGroup('fanout', fanoutLimitViews()),
   ...inGroup('politeness', politenessLimitViews()),
+  ...inGroup('access', accessLimitViews()),
+  ...inGroup('metrics', metricsLimitViews()),
   ...inGroup('broker', brokerLimitViews()),
   ...inGroup('proto', defineLimits(protoLimits).views()),
   ...inGroup('host', workerViews()),

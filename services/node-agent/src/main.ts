@@ -1,15 +1,17 @@
 /** The node-agent: works for one coordinator until told to end. Runs no workload code in this process. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
+import { isBeyondLoopback } from '@regatta/access';
 import { messageOf, RegattaError } from '@regatta/kernel';
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
 import { readConfig } from './config.ts';
 import { Queues } from './fanout/queues.ts';
 import { Executor } from './hosts/executor.ts';
 import { limits, limitViews } from './limits.ts';
 import { Link } from './link/link.ts';
 import { readMachine, readThrottledMs } from './machine/machine.ts';
+import type { Observing } from './observe/observing.ts';
+import { leave } from './shutdown.ts';
 import { Stall } from './worker/stall.ts';
 
 /** The same as the CLI's for a cluster that cannot be used. */
@@ -19,7 +21,7 @@ const EXIT_REFUSED = 3;
 setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 const config = readConfig(process.argv);
-const log = pino({ level: config.logLevel, base: { node: config.id } }, logStream());
+const log = pino({ level: config.logLevel, base: { node: config.id } }, await logStream());
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -28,8 +30,11 @@ const machine = { ...found, cores: config.cores ?? found.cores };
 const stall = new Stall();
 
 /** For people on a terminal, for machines elsewhere. */
-function logStream(): pino.DestinationStream {
-  return process.stderr.isTTY ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true });
+async function logStream(): Promise<pino.DestinationStream> {
+  if (!process.stderr.isTTY) return pino.destination({ dest: 2, sync: true });
+  // Not loaded where nobody looks: it is megabytes that an agent holds for nothing.
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({ destination: 2, sync: true });
 }
 
 const throttledAtStart = readThrottledMs();
@@ -49,12 +54,15 @@ const hostLimits = {
     config.hostMemoryBytes ??
     Math.max(limits.hostMemoryDefaultBytesMin, (limits.hostMemoryDefaultPart * machine.memoryBytes) / found.cores),
 };
+let observing: Observing | undefined;
 const executor = new Executor({
   cores: machine.cores,
   prestart: config.prestart ?? machine.cores,
   hostLimits,
   report: (outcome) => {
-    if (!queues.report(outcome)) link?.report(outcome);
+    const pulled = queues.report(outcome);
+    if (!pulled) link?.report(outcome);
+    observing?.told(outcome, pulled);
   },
   reportLate: (late) => link?.reportLate(late),
   onUnable: (why) => {
@@ -68,6 +76,7 @@ const executor = new Executor({
 const queues = new Queues({
   nodeId: config.id,
   nats: config.nats,
+  insecure: config.insecure,
   incarnation: () => link?.incarnation ?? 0,
   executor,
   log,
@@ -82,14 +91,32 @@ function tellParent(): void {
 
 const end = (code: number): void => {
   link?.close();
+  observing?.close();
   executor.shutDown();
   void queues.close();
   process.exitCode = code;
   // Nothing is left to wait for but sockets that close themselves.
   setTimeout(() => process.exit(code), limits.endMsMax).unref();
 };
-process.on('SIGINT', () => end(0));
-process.on('SIGTERM', () => end(0));
+
+let askedAt: number | undefined;
+/** Asked once, it leaves in good order; asked again, it ends at once. */
+function onSignal(finishMs: number): void {
+  // Where it has not begun to serve there is nothing to leave.
+  if (link === undefined) return end(0);
+  if (askedAt !== undefined) {
+    // One Ctrl-C may come twice: from the terminal, and passed on by whoever started this process.
+    if (performance.now() - askedAt > limits.signalEchoMs) end(0);
+    return;
+  }
+  askedAt = performance.now();
+  log.info(`told to end: this node takes no more work, and finishes what it has within ${finishMs / 1_000} s`);
+  void leave({ link, executor, queues, log }, finishMs).then(() => end(0));
+}
+process.on('SIGTERM', () => onSignal(config.drainMs));
+process.on('SIGINT', () => onSignal(0));
+// Whoever ends the whole cluster: there is nobody left who could want what it has.
+process.on('SIGQUIT', () => end(0));
 if (config.endsWithParent) {
   const orphaned = (): void => end(0);
   process.once('disconnect', orphaned);
@@ -97,13 +124,30 @@ if (config.endsWithParent) {
   process.once('message', () => process.off('disconnect', orphaned));
 }
 
+for (const line of config.warnings) log.warn(line);
+if (config.coordinators.some(isBeyondLoopback)) {
+  log.info('what goes to and from the coordinator is not encrypted: keep it within a network that you trust');
+}
 let link: Link | undefined;
 try {
+  // While hosts start, which takes longer.
+  if (config.metrics !== undefined) {
+    observing = new (await import('./observe/observing.ts')).Observing(config.metrics, version);
+    await observing.serve({ executor, queues, link: () => link, throttledMs, hostLimits, machine });
+  }
   const workloads = await executor.pool.workloads();
   stall.start();
   link = new Link({
     addresses: config.coordinators,
-    introduction: { nodeId: config.id, machine, workloads, version, limits: limitViews(hostLimits) },
+    token: () => config.token.read(),
+    introduction: {
+      nodeId: config.id,
+      machine,
+      workloads,
+      version,
+      limits: limitViews(hostLimits),
+      ...(observing && { metricsAddress: observing.address }),
+    },
     executor,
     queues,
     log,

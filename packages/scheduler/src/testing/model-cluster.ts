@@ -74,9 +74,11 @@ export class ModelCluster {
     return this.step({ kind: 'nodeJoined', node });
   }
 
-  lose(nodeId: string): Effect[] {
+  /** @param left on purpose */
+  lose(nodeId: string, left = false): Effect[] {
     this.#forget(nodeId);
-    return this.step({ kind: 'nodeLost', nodeId, incarnation: this.incarnationOf(nodeId), reason: 'no heartbeat' });
+    const loss = { kind: 'nodeLost', nodeId, incarnation: this.incarnationOf(nodeId), reason: 'no heartbeat' } as const;
+    return this.step(left ? { ...loss, left } : loss);
   }
 
   drain(nodeId: string, handBack = false): Effect[] {

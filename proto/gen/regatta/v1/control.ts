@@ -322,6 +322,18 @@ export interface NodeStatus {
   throttledMs: number;
   lastSeenMs: number;
   limits: Limit[];
+  /** HOST:PORT where Prometheus reaches its metrics; empty for none. */
+  metricsAddress: string;
+  /** Why it cannot take chunks from queues just now; empty where it can, or was not asked to. */
+  queueComplaint: string;
+  /** How far its clock is ahead of the coordinator's; missing while that is not known. */
+  clockOffsetMs?:
+    | number
+    | undefined;
+  /** The offset is known to within half of this. */
+  clockRoundTripMs: number;
+  /** Version of the link that it speaks with the coordinator; 0 where that is not known. */
+  protocol: number;
 }
 
 export interface ListWorkloadsRequest {
@@ -390,6 +402,50 @@ export interface GetStatusResponse {
   /** Why NATS cannot be used just now; empty where it can. */
   natsComplaint: string;
   journal: boolean;
+  /** What is open to others that should not be, a line each, as the coordinator was told to put up with. */
+  insecure: string[];
+  /** Calls that were refused since it started: without a token, and with a wrong one. */
+  refusedMissing: number;
+  refusedWrong: number;
+  /** Calls must carry a token. */
+  wantsToken: boolean;
+  /** Where its own metrics are; empty for none. */
+  metricsUrl: string;
+  /** Nodes that it has refused lately, and that have not joined since. The newest first. */
+  refusedNodes: RefusedNode[];
+}
+
+export interface RefusedNode {
+  /** Who it is, where it came to say so. */
+  nodeId: string;
+  address: string;
+  /** PROTOCOL_VERSION, NAME_TAKEN, BAD_FRAME, LEASE_EXPIRED */
+  code: string;
+  message: string;
+  /** Unix time of the last time. */
+  atMs: number;
+  times: number;
+}
+
+export interface DescribeCoordinatorRequest {
+}
+
+export interface DescribeCoordinatorResponse {
+  version: string;
+  /** "leading"; "uncertain", where it leads and cannot renew that; "standing-by"; "idle", where nobody leads. */
+  role: string;
+  /** Where the one that leads is, HOST:PORT each, as far as this one knows. */
+  leaders: string[];
+  /** Why it is idle; empty where it is not. */
+  complaint: string;
+  /** Versions of the link that it speaks with nodes. */
+  protocolMin: number;
+  protocolMax: number;
+  /** Its clock, Unix time. */
+  nowMs: number;
+  /** As in GetStatusResponse. */
+  insecure: string[];
+  metricsUrl: string;
 }
 
 export interface ReplayRunRequest {
@@ -3053,6 +3109,11 @@ function createBaseNodeStatus(): NodeStatus {
     throttledMs: 0,
     lastSeenMs: 0,
     limits: [],
+    metricsAddress: "",
+    queueComplaint: "",
+    clockOffsetMs: undefined,
+    clockRoundTripMs: 0,
+    protocol: 0,
   };
 }
 
@@ -3102,6 +3163,21 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.limits) {
       Limit.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.metricsAddress !== "") {
+      writer.uint32(130).string(message.metricsAddress);
+    }
+    if (message.queueComplaint !== "") {
+      writer.uint32(138).string(message.queueComplaint);
+    }
+    if (message.clockOffsetMs !== undefined) {
+      writer.uint32(145).double(message.clockOffsetMs);
+    }
+    if (message.clockRoundTripMs !== 0) {
+      writer.uint32(153).double(message.clockRoundTripMs);
+    }
+    if (message.protocol !== 0) {
+      writer.uint32(160).uint32(message.protocol);
     }
     return writer;
   },
@@ -3239,6 +3315,46 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.limits.push(Limit.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.metricsAddress = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.queueComplaint = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 145) {
+              break;
+            }
+
+            message.clockOffsetMs = reader.double();
+            continue;
+          }
+          case 19: {
+            if (tag !== 153) {
+              break;
+            }
+
+            message.clockRoundTripMs = reader.double();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.protocol = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3286,6 +3402,27 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       limits: globalThis.Array.isArray(object?.limits)
         ? object.limits.map((e: any) => Limit.fromJSON(e))
         : [],
+      metricsAddress: isSet(object.metricsAddress)
+        ? globalThis.String(object.metricsAddress)
+        : isSet(object.metrics_address)
+        ? globalThis.String(object.metrics_address)
+        : "",
+      queueComplaint: isSet(object.queueComplaint)
+        ? globalThis.String(object.queueComplaint)
+        : isSet(object.queue_complaint)
+        ? globalThis.String(object.queue_complaint)
+        : "",
+      clockOffsetMs: isSet(object.clockOffsetMs)
+        ? globalThis.Number(object.clockOffsetMs)
+        : isSet(object.clock_offset_ms)
+        ? globalThis.Number(object.clock_offset_ms)
+        : undefined,
+      clockRoundTripMs: isSet(object.clockRoundTripMs)
+        ? globalThis.Number(object.clockRoundTripMs)
+        : isSet(object.clock_round_trip_ms)
+        ? globalThis.Number(object.clock_round_trip_ms)
+        : 0,
+      protocol: isSet(object.protocol) ? globalThis.Number(object.protocol) : 0,
     };
   },
 
@@ -3336,6 +3473,21 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.limits?.length) {
       obj.limits = message.limits.map((e) => Limit.toJSON(e));
     }
+    if (message.metricsAddress !== "") {
+      obj.metricsAddress = message.metricsAddress;
+    }
+    if (message.queueComplaint !== "") {
+      obj.queueComplaint = message.queueComplaint;
+    }
+    if (message.clockOffsetMs !== undefined) {
+      obj.clockOffsetMs = floatToJson(message.clockOffsetMs);
+    }
+    if (message.clockRoundTripMs !== 0) {
+      obj.clockRoundTripMs = floatToJson(message.clockRoundTripMs);
+    }
+    if (message.protocol !== 0) {
+      obj.protocol = Math.round(message.protocol);
+    }
     return obj;
   },
 
@@ -3361,6 +3513,11 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.throttledMs = object.throttledMs ?? 0;
     message.lastSeenMs = object.lastSeenMs ?? 0;
     message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    message.metricsAddress = object.metricsAddress ?? "";
+    message.queueComplaint = object.queueComplaint ?? "";
+    message.clockOffsetMs = object.clockOffsetMs ?? undefined;
+    message.clockRoundTripMs = object.clockRoundTripMs ?? 0;
+    message.protocol = object.protocol ?? 0;
     return message;
   },
 };
@@ -4104,6 +4261,12 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     natsServers: [],
     natsComplaint: "",
     journal: false,
+    insecure: [],
+    refusedMissing: 0,
+    refusedWrong: 0,
+    wantsToken: false,
+    metricsUrl: "",
+    refusedNodes: [],
   };
 }
 
@@ -4153,6 +4316,24 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.journal !== false) {
       writer.uint32(120).bool(message.journal);
+    }
+    for (const v of message.insecure) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.refusedMissing !== 0) {
+      writer.uint32(136).uint64(message.refusedMissing);
+    }
+    if (message.refusedWrong !== 0) {
+      writer.uint32(144).uint64(message.refusedWrong);
+    }
+    if (message.wantsToken !== false) {
+      writer.uint32(152).bool(message.wantsToken);
+    }
+    if (message.metricsUrl !== "") {
+      writer.uint32(162).string(message.metricsUrl);
+    }
+    for (const v of message.refusedNodes) {
+      RefusedNode.encode(v!, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -4290,6 +4471,54 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.journal = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.insecure.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.refusedMissing = longToNumber(reader.uint64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.refusedWrong = longToNumber(reader.uint64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.wantsToken = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.metricsUrl = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.refusedNodes.push(RefusedNode.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4361,6 +4590,34 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         ? globalThis.String(object.nats_complaint)
         : "",
       journal: isSet(object.journal) ? globalThis.Boolean(object.journal) : false,
+      insecure: globalThis.Array.isArray(object?.insecure)
+        ? object.insecure.map((e: any) => globalThis.String(e))
+        : [],
+      refusedMissing: isSet(object.refusedMissing)
+        ? globalThis.Number(object.refusedMissing)
+        : isSet(object.refused_missing)
+        ? globalThis.Number(object.refused_missing)
+        : 0,
+      refusedWrong: isSet(object.refusedWrong)
+        ? globalThis.Number(object.refusedWrong)
+        : isSet(object.refused_wrong)
+        ? globalThis.Number(object.refused_wrong)
+        : 0,
+      wantsToken: isSet(object.wantsToken)
+        ? globalThis.Boolean(object.wantsToken)
+        : isSet(object.wants_token)
+        ? globalThis.Boolean(object.wants_token)
+        : false,
+      metricsUrl: isSet(object.metricsUrl)
+        ? globalThis.String(object.metricsUrl)
+        : isSet(object.metrics_url)
+        ? globalThis.String(object.metrics_url)
+        : "",
+      refusedNodes: globalThis.Array.isArray(object?.refusedNodes)
+        ? object.refusedNodes.map((e: any) => RefusedNode.fromJSON(e))
+        : globalThis.Array.isArray(object?.refused_nodes)
+        ? object.refused_nodes.map((e: any) => RefusedNode.fromJSON(e))
+        : [],
     };
   },
 
@@ -4411,6 +4668,24 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.journal !== false) {
       obj.journal = message.journal;
     }
+    if (message.insecure?.length) {
+      obj.insecure = message.insecure;
+    }
+    if (message.refusedMissing !== 0) {
+      obj.refusedMissing = Math.round(message.refusedMissing);
+    }
+    if (message.refusedWrong !== 0) {
+      obj.refusedWrong = Math.round(message.refusedWrong);
+    }
+    if (message.wantsToken !== false) {
+      obj.wantsToken = message.wantsToken;
+    }
+    if (message.metricsUrl !== "") {
+      obj.metricsUrl = message.metricsUrl;
+    }
+    if (message.refusedNodes?.length) {
+      obj.refusedNodes = message.refusedNodes.map((e) => RefusedNode.toJSON(e));
+    }
     return obj;
   },
 
@@ -4434,6 +4709,444 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.natsServers = object.natsServers?.map((e) => e) || [];
     message.natsComplaint = object.natsComplaint ?? "";
     message.journal = object.journal ?? false;
+    message.insecure = object.insecure?.map((e) => e) || [];
+    message.refusedMissing = object.refusedMissing ?? 0;
+    message.refusedWrong = object.refusedWrong ?? 0;
+    message.wantsToken = object.wantsToken ?? false;
+    message.metricsUrl = object.metricsUrl ?? "";
+    message.refusedNodes = object.refusedNodes?.map((e) => RefusedNode.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusedNode(): RefusedNode {
+  return { nodeId: "", address: "", code: "", message: "", atMs: 0, times: 0 };
+}
+
+export const RefusedNode: MessageFns<RefusedNode> = {
+  encode(message: RefusedNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.code !== "") {
+      writer.uint32(26).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(41).double(message.atMs);
+    }
+    if (message.times !== 0) {
+      writer.uint32(48).uint32(message.times);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.atMs = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.times = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RefusedNode {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      times: isSet(object.times) ? globalThis.Number(object.times) : 0,
+    };
+  },
+
+  toJSON(message: RefusedNode): unknown {
+    const obj: any = {};
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = floatToJson(message.atMs);
+    }
+    if (message.times !== 0) {
+      obj.times = Math.round(message.times);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RefusedNode>, I>>(base?: I): RefusedNode {
+    return RefusedNode.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefusedNode>, I>>(object: I): RefusedNode {
+    const message = createBaseRefusedNode();
+    message.nodeId = object.nodeId ?? "";
+    message.address = object.address ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.atMs = object.atMs ?? 0;
+    message.times = object.times ?? 0;
+    return message;
+  },
+};
+
+function createBaseDescribeCoordinatorRequest(): DescribeCoordinatorRequest {
+  return {};
+}
+
+export const DescribeCoordinatorRequest: MessageFns<DescribeCoordinatorRequest> = {
+  encode(_: DescribeCoordinatorRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeCoordinatorRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeCoordinatorRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DescribeCoordinatorRequest {
+    return {};
+  },
+
+  toJSON(_: DescribeCoordinatorRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DescribeCoordinatorRequest>, I>>(base?: I): DescribeCoordinatorRequest {
+    return DescribeCoordinatorRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeCoordinatorRequest>, I>>(_: I): DescribeCoordinatorRequest {
+    const message = createBaseDescribeCoordinatorRequest();
+    return message;
+  },
+};
+
+function createBaseDescribeCoordinatorResponse(): DescribeCoordinatorResponse {
+  return {
+    version: "",
+    role: "",
+    leaders: [],
+    complaint: "",
+    protocolMin: 0,
+    protocolMax: 0,
+    nowMs: 0,
+    insecure: [],
+    metricsUrl: "",
+  };
+}
+
+export const DescribeCoordinatorResponse: MessageFns<DescribeCoordinatorResponse> = {
+  encode(message: DescribeCoordinatorResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    for (const v of message.leaders) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.complaint !== "") {
+      writer.uint32(34).string(message.complaint);
+    }
+    if (message.protocolMin !== 0) {
+      writer.uint32(40).uint32(message.protocolMin);
+    }
+    if (message.protocolMax !== 0) {
+      writer.uint32(48).uint32(message.protocolMax);
+    }
+    if (message.nowMs !== 0) {
+      writer.uint32(57).double(message.nowMs);
+    }
+    for (const v of message.insecure) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.metricsUrl !== "") {
+      writer.uint32(74).string(message.metricsUrl);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeCoordinatorResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeCoordinatorResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.leaders.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.complaint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.protocolMin = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.protocolMax = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.nowMs = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.insecure.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.metricsUrl = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeCoordinatorResponse {
+    return {
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      role: isSet(object.role) ? globalThis.String(object.role) : "",
+      leaders: globalThis.Array.isArray(object?.leaders) ? object.leaders.map((e: any) => globalThis.String(e)) : [],
+      complaint: isSet(object.complaint) ? globalThis.String(object.complaint) : "",
+      protocolMin: isSet(object.protocolMin)
+        ? globalThis.Number(object.protocolMin)
+        : isSet(object.protocol_min)
+        ? globalThis.Number(object.protocol_min)
+        : 0,
+      protocolMax: isSet(object.protocolMax)
+        ? globalThis.Number(object.protocolMax)
+        : isSet(object.protocol_max)
+        ? globalThis.Number(object.protocol_max)
+        : 0,
+      nowMs: isSet(object.nowMs)
+        ? globalThis.Number(object.nowMs)
+        : isSet(object.now_ms)
+        ? globalThis.Number(object.now_ms)
+        : 0,
+      insecure: globalThis.Array.isArray(object?.insecure) ? object.insecure.map((e: any) => globalThis.String(e)) : [],
+      metricsUrl: isSet(object.metricsUrl)
+        ? globalThis.String(object.metricsUrl)
+        : isSet(object.metrics_url)
+        ? globalThis.String(object.metrics_url)
+        : "",
+    };
+  },
+
+  toJSON(message: DescribeCoordinatorResponse): unknown {
+    const obj: any = {};
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.role !== "") {
+      obj.role = message.role;
+    }
+    if (message.leaders?.length) {
+      obj.leaders = message.leaders;
+    }
+    if (message.complaint !== "") {
+      obj.complaint = message.complaint;
+    }
+    if (message.protocolMin !== 0) {
+      obj.protocolMin = Math.round(message.protocolMin);
+    }
+    if (message.protocolMax !== 0) {
+      obj.protocolMax = Math.round(message.protocolMax);
+    }
+    if (message.nowMs !== 0) {
+      obj.nowMs = floatToJson(message.nowMs);
+    }
+    if (message.insecure?.length) {
+      obj.insecure = message.insecure;
+    }
+    if (message.metricsUrl !== "") {
+      obj.metricsUrl = message.metricsUrl;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DescribeCoordinatorResponse>, I>>(base?: I): DescribeCoordinatorResponse {
+    return DescribeCoordinatorResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeCoordinatorResponse>, I>>(object: I): DescribeCoordinatorResponse {
+    const message = createBaseDescribeCoordinatorResponse();
+    message.version = object.version ?? "";
+    message.role = object.role ?? "";
+    message.leaders = object.leaders?.map((e) => e) || [];
+    message.complaint = object.complaint ?? "";
+    message.protocolMin = object.protocolMin ?? 0;
+    message.protocolMax = object.protocolMax ?? 0;
+    message.nowMs = object.nowMs ?? 0;
+    message.insecure = object.insecure?.map((e) => e) || [];
+    message.metricsUrl = object.metricsUrl ?? "";
     return message;
   },
 };
@@ -4818,6 +5531,18 @@ export const ControlServiceService = {
     responseSerialize: (value: ReplayRunResponse): Buffer => Buffer.from(ReplayRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReplayRunResponse => ReplayRunResponse.decode(value),
   },
+  /** What this very coordinator is. Answered by one that does not lead, too. */
+  describeCoordinator: {
+    path: "/regatta.v1.ControlService/DescribeCoordinator" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeCoordinatorRequest): Buffer =>
+      Buffer.from(DescribeCoordinatorRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeCoordinatorRequest => DescribeCoordinatorRequest.decode(value),
+    responseSerialize: (value: DescribeCoordinatorResponse): Buffer =>
+      Buffer.from(DescribeCoordinatorResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeCoordinatorResponse => DescribeCoordinatorResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
@@ -4841,6 +5566,8 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /** Lives a run's recorded events again and compares what the scheduler makes of them. */
   replayRun: handleUnaryCall<ReplayRunRequest, ReplayRunResponse>;
+  /** What this very coordinator is. Answered by one that does not lead, too. */
+  describeCoordinator: handleUnaryCall<DescribeCoordinatorRequest, DescribeCoordinatorResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -5045,6 +5772,22 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReplayRunResponse) => void,
+  ): ClientUnaryCall;
+  /** What this very coordinator is. Answered by one that does not lead, too. */
+  describeCoordinator(
+    request: DescribeCoordinatorRequest,
+    callback: (error: ServiceError | null, response: DescribeCoordinatorResponse) => void,
+  ): ClientUnaryCall;
+  describeCoordinator(
+    request: DescribeCoordinatorRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DescribeCoordinatorResponse) => void,
+  ): ClientUnaryCall;
+  describeCoordinator(
+    request: DescribeCoordinatorRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DescribeCoordinatorResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -30,6 +30,8 @@ export interface ConnectRequest {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "report"; value: Report }
     | { $case: "demand"; value: Demand }
+    | { $case: "leaving"; value: Leaving }
+    | { $case: "goodbye"; value: Goodbye }
     | undefined;
 }
 
@@ -62,7 +64,11 @@ export interface Hello {
   /** Runs that it still pulls chunks for: it goes on while no coordinator is there. */
   pulls: string[];
   /** Set where it still has work of an earlier connection, for a coordinator that knows of it. */
-  resume: Resume | undefined;
+  resume:
+    | Resume
+    | undefined;
+  /** HOST:PORT where Prometheus reaches its metrics; empty for none. */
+  metricsAddress: string;
 }
 
 export interface Resume {
@@ -98,6 +104,24 @@ export interface Heartbeat {
   pulled: number;
   /** Why it cannot take chunks from queues just now; empty where it can, or was not asked to. */
   queueComplaint: string;
+  /** The node's clock as this was sent, Unix time; 0 where it does not tell. */
+  wallMs: number;
+  /** From the sending of the heartbeat before to its echo; 0 where there was none. */
+  roundTripMs: number;
+}
+
+/**
+ * The node is about to end and is to get no more work. Answered by an order to drain: what is ordered after that is none.
+ * Said on each connection from then on.
+ */
+export interface Leaving {
+}
+
+/**
+ * The last frame of a node that leaves: it holds nothing, and all it had to tell was told. Answered by the end of the
+ * stream, once that it left outlives the coordinator.
+ */
+export interface Goodbye {
 }
 
 export interface Welcome {
@@ -309,6 +333,12 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case "demand":
         Demand.encode(message.frame.value, writer.uint32(34).fork()).join();
         break;
+      case "leaving":
+        Leaving.encode(message.frame.value, writer.uint32(42).fork()).join();
+        break;
+      case "goodbye":
+        Goodbye.encode(message.frame.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -358,6 +388,22 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             message.frame = { $case: "demand", value: Demand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frame = { $case: "leaving", value: Leaving.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.frame = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -380,6 +426,10 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         ? { $case: "report", value: Report.fromJSON(object.report) }
         : isSet(object.demand)
         ? { $case: "demand", value: Demand.fromJSON(object.demand) }
+        : isSet(object.leaving)
+        ? { $case: "leaving", value: Leaving.fromJSON(object.leaving) }
+        : isSet(object.goodbye)
+        ? { $case: "goodbye", value: Goodbye.fromJSON(object.goodbye) }
         : undefined,
     };
   },
@@ -394,6 +444,10 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       obj.report = Report.toJSON(message.frame.value);
     } else if (message.frame?.$case === "demand") {
       obj.demand = Demand.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "leaving") {
+      obj.leaving = Leaving.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "goodbye") {
+      obj.goodbye = Goodbye.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -425,6 +479,18 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case "demand": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "demand", value: Demand.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "leaving": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "leaving", value: Leaving.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "goodbye": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "goodbye", value: Goodbye.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -613,6 +679,7 @@ function createBaseHello(): Hello {
     limits: [],
     pulls: [],
     resume: undefined,
+    metricsAddress: "",
   };
 }
 
@@ -653,6 +720,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.resume !== undefined) {
       Resume.encode(message.resume, writer.uint32(98).fork()).join();
+    }
+    if (message.metricsAddress !== "") {
+      writer.uint32(106).string(message.metricsAddress);
     }
     return writer;
   },
@@ -766,6 +836,14 @@ export const Hello: MessageFns<Hello> = {
             message.resume = Resume.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.metricsAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -808,6 +886,11 @@ export const Hello: MessageFns<Hello> = {
         : [],
       pulls: globalThis.Array.isArray(object?.pulls) ? object.pulls.map((e: any) => globalThis.String(e)) : [],
       resume: isSet(object.resume) ? Resume.fromJSON(object.resume) : undefined,
+      metricsAddress: isSet(object.metricsAddress)
+        ? globalThis.String(object.metricsAddress)
+        : isSet(object.metrics_address)
+        ? globalThis.String(object.metrics_address)
+        : "",
     };
   },
 
@@ -849,6 +932,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.resume !== undefined) {
       obj.resume = Resume.toJSON(message.resume);
     }
+    if (message.metricsAddress !== "") {
+      obj.metricsAddress = message.metricsAddress;
+    }
     return obj;
   },
 
@@ -873,6 +959,7 @@ export const Hello: MessageFns<Hello> = {
     message.resume = (object.resume !== undefined && object.resume !== null)
       ? Resume.fromPartial(object.resume)
       : undefined;
+    message.metricsAddress = object.metricsAddress ?? "";
     return message;
   },
 };
@@ -1174,7 +1261,7 @@ export const Machine: MessageFns<Machine> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: "" };
+  return { sentMs: 0, rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: "", wallMs: 0, roundTripMs: 0 };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1196,6 +1283,12 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.queueComplaint !== "") {
       writer.uint32(50).string(message.queueComplaint);
+    }
+    if (message.wallMs !== 0) {
+      writer.uint32(57).double(message.wallMs);
+    }
+    if (message.roundTripMs !== 0) {
+      writer.uint32(65).double(message.roundTripMs);
     }
     return writer;
   },
@@ -1261,6 +1354,22 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.queueComplaint = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.wallMs = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1297,6 +1406,16 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         : isSet(object.queue_complaint)
         ? globalThis.String(object.queue_complaint)
         : "",
+      wallMs: isSet(object.wallMs)
+        ? globalThis.Number(object.wallMs)
+        : isSet(object.wall_ms)
+        ? globalThis.Number(object.wall_ms)
+        : 0,
+      roundTripMs: isSet(object.roundTripMs)
+        ? globalThis.Number(object.roundTripMs)
+        : isSet(object.round_trip_ms)
+        ? globalThis.Number(object.round_trip_ms)
+        : 0,
     };
   },
 
@@ -1320,6 +1439,12 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     if (message.queueComplaint !== "") {
       obj.queueComplaint = message.queueComplaint;
     }
+    if (message.wallMs !== 0) {
+      obj.wallMs = floatToJson(message.wallMs);
+    }
+    if (message.roundTripMs !== 0) {
+      obj.roundTripMs = floatToJson(message.roundTripMs);
+    }
     return obj;
   },
 
@@ -1334,6 +1459,112 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.throttledMs = object.throttledMs ?? 0;
     message.pulled = object.pulled ?? 0;
     message.queueComplaint = object.queueComplaint ?? "";
+    message.wallMs = object.wallMs ?? 0;
+    message.roundTripMs = object.roundTripMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseLeaving(): Leaving {
+  return {};
+}
+
+export const Leaving: MessageFns<Leaving> = {
+  encode(_: Leaving, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leaving {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaving();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): Leaving {
+    return {};
+  },
+
+  toJSON(_: Leaving): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Leaving>, I>>(base?: I): Leaving {
+    return Leaving.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Leaving>, I>>(_: I): Leaving {
+    const message = createBaseLeaving();
+    return message;
+  },
+};
+
+function createBaseGoodbye(): Goodbye {
+  return {};
+}
+
+export const Goodbye: MessageFns<Goodbye> = {
+  encode(_: Goodbye, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Goodbye {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGoodbye();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): Goodbye {
+    return {};
+  },
+
+  toJSON(_: Goodbye): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Goodbye>, I>>(base?: I): Goodbye {
+    return Goodbye.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Goodbye>, I>>(_: I): Goodbye {
+    const message = createBaseGoodbye();
     return message;
   },
 };

@@ -24,6 +24,11 @@ const node = (id: string, machine: string, cores: number): NodeView => ({
   rssBytes: 0,
   hosts: 0,
   throttledMs: 0,
+  metricsAddress: '',
+  queueComplaint: '',
+  clockOffsetMs: null,
+  clockRoundTripMs: 0,
+  protocol: 1,
 });
 
 const base = (kind: 'cpu' | 'io') => ({ ...planRun('noop', { policy: 'awf', retries: 0 }).spec, kind });

@@ -4,6 +4,7 @@
  * told to any client.
  */
 
+import { isBeyondLoopback } from '@regatta/access';
 import type { LimitView } from '@regatta/kernel';
 import type {
   Demand,
@@ -14,6 +15,7 @@ import type {
   Permits as WirePermits,
   Timing as WireTiming,
 } from '@regatta/proto/node';
+import { negotiate } from '@regatta/proto/version';
 import type { Limit, Workload } from '@regatta/proto/workload';
 import { emptyEntries, packCount } from '@regatta/workloads';
 import type { Outcome, Timing } from '../engine/bookkeeping.ts';
@@ -43,9 +45,22 @@ export function introductionOf(hello: Hello, address: string): Introduction {
     pid,
     instance: label(instance),
     address,
+    metricsAddress: metricsAddressOf(hello.metricsAddress, address),
+    protocol: negotiate({ min: hello.protocolMin, max: hello.protocolMax }) ?? 0,
     pulls: hello.pulls.slice(0, limits.pullsPerNodeMax).map((runId) => label(runId)),
     limits: hello.limits.slice(0, limits.limitsPerNodeMax).map(limitOf),
   };
+}
+
+/**
+ * It is told to Prometheus as it is: what is no address is none, and neither is a loopback that is not this machine's.
+ * @param from where the node's connection comes from, HOST:PORT
+ */
+function metricsAddressOf(text: string, from: string): string {
+  if (!/^[A-Za-z0-9.:_[\]-]{1,253}:\d{1,5}$/.test(text)) return '';
+  // gRPC tells a peer's IPv6 address without brackets.
+  const peer = from.replace(/^([^[].*:.*)(:\d+)$/, '[$1]$2');
+  return !isBeyondLoopback(text) && isBeyondLoopback(peer) ? '' : text;
 }
 
 /** What it says that it still has of an earlier connection. */
@@ -95,12 +110,22 @@ const cut = (text: string, charactersMax: number): string =>
 /** What a node has measured: no NaN and nothing endless gets into a sum. */
 const amount = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
 
-export const pulseOf = ({ rssBytes, hosts, throttledMs, pulled, queueComplaint }: Heartbeat): Pulse => ({
+export const pulseOf = ({
+  rssBytes,
+  hosts,
+  throttledMs,
+  pulled,
+  queueComplaint,
+  wallMs,
+  roundTripMs,
+}: Heartbeat): Pulse => ({
   rssBytes: amount(rssBytes, limits.hostRssBytesMax),
   hosts,
   throttledMs: amount(throttledMs, limits.measuredMsMax),
   pulled,
   queueComplaint: label(queueComplaint, limits.messageCharactersMax),
+  wallMs: amount(wallMs, Number.MAX_SAFE_INTEGER),
+  roundTripMs: amount(roundTripMs, limits.measuredMsMax),
 });
 
 export const lateFailureOf = ({ runId, task, message, stack }: WireLateFailure): LateFailure => ({

@@ -16,11 +16,18 @@ import { limits } from '../engine/limits.ts';
 import type { PermitLink } from '../politeness/politeness.ts';
 import { demandOf, introductionOf, lateFailureOf, leftoversOf, outcomeOf, pulseOf, wirePermitsOf } from './codec.ts';
 import { type NodeStream, StreamPort } from './port.ts';
+import type { RefusedNodes } from './refused-nodes.ts';
 
 type Leader = Pick<Coordinator, 'engine'>;
 
-export function nodeLinkService(coordinator: Leader, log: Logger): NodeLinkServiceServer {
-  return { connect: (stream) => void new Connection(stream, coordinator, log) };
+/** @param onRefused told the code with which a node is refused. @param refused is to remember it */
+export function nodeLinkService(
+  coordinator: Leader,
+  log: Logger,
+  refused: RefusedNodes,
+  onRefused: (code: string) => void = () => {},
+): NodeLinkServiceServer {
+  return { connect: (stream) => void new Connection(stream, coordinator, log, refused, onRefused) };
 }
 
 class Connection {
@@ -28,9 +35,14 @@ class Connection {
   readonly #coordinator: Leader;
   readonly #port: StreamPort;
   readonly #log: Logger;
+  readonly #refused: RefusedNodes;
+  readonly #onRefused: (code: string) => void;
+  /** As it calls itself, whatever that is. */
+  #name = '';
   #node: { readonly engine: Engine; readonly id: string; readonly incarnation: number } | undefined;
   /** Outcomes of this connection that are safe: the first so many. */
   #safe = 0;
+  /** It is lost, or has left: what it still says changes nothing. */
   #lost = false;
   #closed = false;
   #heardAt = performance.now();
@@ -42,10 +54,18 @@ class Connection {
     },
   };
 
-  constructor(stream: NodeStream, coordinator: Leader, log: Logger) {
+  constructor(
+    stream: NodeStream,
+    coordinator: Leader,
+    log: Logger,
+    refused: RefusedNodes,
+    onRefused: (code: string) => void,
+  ) {
     this.#stream = stream;
+    this.#refused = refused;
     this.#coordinator = coordinator;
     this.#log = log;
+    this.#onRefused = onRefused;
     // Once the step that took it back is over: only then is it known who this is.
     this.#port = new StreamPort(stream, (assignment) => queueMicrotask(() => this.#unsent(assignment)));
     this.#watch = setInterval(() => this.#checkLease(), limits.leaseMs / 10);
@@ -76,6 +96,12 @@ class Connection {
         // Nobody reads them: they would pile up here.
         if (this.#stream.writableNeedDrain) return;
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
+      } else if (frame?.$case === 'leaving' && !this.#lost) {
+        engine.leaving(id, incarnation);
+        // It waits for that order, and somebody may have drained it before.
+        this.#port.drain(false);
+      } else if (frame?.$case === 'goodbye' && !this.#lost) {
+        this.#goodbye();
       }
     } catch (thrown) {
       this.#refuse('BAD_FRAME', messageOf(thrown));
@@ -83,6 +109,7 @@ class Connection {
   }
 
   #welcome(hello: Hello): void {
+    this.#name = hello.nodeId;
     const version = negotiate({ min: hello.protocolMin, max: hello.protocolMax });
     if (version === undefined) {
       const theirs = `${hello.protocolMin} to ${hello.protocolMax}`;
@@ -108,6 +135,7 @@ class Connection {
     const resumed = left !== undefined && engine.readmit(introduction, left, this.#port);
     const incarnation = resumed ? left.incarnation : engine.join(introduction, this.#port);
     this.#node = { engine, id: nodeId, incarnation };
+    this.#refused.forget(nodeId);
     const { heartbeatMs, leaseMs } = limits;
     const { durable } = engine;
     const natsServers = [...engine.queueServers];
@@ -136,6 +164,8 @@ class Connection {
   #refuse(code: string, message: string): void {
     // A write behind the end would destroy the stream before its status is sent, and the peer would wait for ever.
     if (this.#closed) return;
+    this.#onRefused(code);
+    this.#refused.note({ nodeId: this.#name, address: this.#stream.getPeer(), code, message });
     // A node that looks for the one that leads is no trouble.
     const level = code === 'NOT_LEADING' ? 'debug' : 'warn';
     this.#log[level]({ peer: this.#stream.getPeer(), code }, `refused a node: ${message}`);
@@ -167,6 +197,15 @@ class Connection {
     this.#closed = true;
     this.#port.end();
     this.#lose(reason);
+  }
+
+  /** It knows that it is free to go by the end of the stream. */
+  #goodbye(): void {
+    const { engine, id, incarnation } = this.#node!;
+    this.#lost = true;
+    this.#log.info({ node: id, incarnation }, 'node left');
+    engine.politeness.lost(id, this.#permits);
+    engine.left(id, incarnation, () => this.#port.end());
   }
 
   /** It is remembered: what the node still says is late news, to be counted, and no stranger's. */

@@ -63,6 +63,8 @@ export function explainError(
     case status.FAILED_PRECONDITION:
     case status.DATA_LOSS:
       return new RegattaError('REFUSED', details);
+    case status.UNAUTHENTICATED:
+      return new RegattaError('TOKEN_REFUSED', `${address}: ${because}`);
     case status.UNAVAILABLE:
       return unavailable(details, because, address, begun);
     case status.DEADLINE_EXCEEDED: {

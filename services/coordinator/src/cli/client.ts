@@ -9,7 +9,6 @@ import { once } from 'node:events';
 import {
   type ClientReadableStream,
   type ClientWritableStream,
-  credentials,
   logVerbosity,
   Metadata,
   type ServiceError,
@@ -17,18 +16,26 @@ import {
 } from '@grpc/grpc-js';
 import { RegattaError } from '@regatta/kernel';
 import type { ControlServiceClient, SubmitRunWithInputsRequest } from '@regatta/proto/control';
-import { ControlClient } from '@regatta/proto/services';
 import type { RunState } from '@regatta/scheduler';
 import { packCount } from '@regatta/workloads';
-import { limits } from '../engine/limits.ts';
 import { explainError, Unanswered } from './call-errors.ts';
-import { coordinatorViewOf, nodeViewOf, runStateOf, runViewOf, wireSpecOf, workloadViewOf } from './codec.ts';
+import { dial } from './channel.ts';
+import {
+  coordinatorViewOf,
+  descriptionViewOf,
+  nodeViewOf,
+  runStateOf,
+  runViewOf,
+  wireSpecOf,
+  workloadViewOf,
+} from './codec.ts';
 import { packInputs } from './inputs.ts';
 import { LeaderSearch, type Manner } from './leader-search.ts';
 import { limits as cliLimits } from './limits.ts';
 import { aside } from './output.ts';
 import type {
   CoordinatorView,
+  DescriptionView,
   NodeView,
   ReasonView,
   ReplayView,
@@ -39,6 +46,8 @@ import type {
 } from './views.ts';
 
 export interface ClientOptions {
+  /** Goes with each call; undefined for none. */
+  readonly token?: string | undefined;
   /** There will be no other coordinator: when it goes away it is not waited for one. */
   readonly alone?: boolean;
   /** Told in a line what people should know while they wait. */
@@ -53,10 +62,11 @@ export class Client {
   #durable: boolean | undefined;
 
   /** Connects at the first call. @param addresses HOST:PORT, of one cluster */
-  constructor(addresses: string | readonly string[], { alone = false, say = aside }: ClientOptions = {}) {
+  constructor(addresses: string | readonly string[], { token, alone = false, say = aside }: ClientOptions = {}) {
     // Errors are told by us, in one line.
     setLogVerbosity(logVerbosity.NONE);
-    this.#search = new LeaderSearch(typeof addresses === 'string' ? [addresses] : addresses, dial, say);
+    const known = typeof addresses === 'string' ? [addresses] : addresses;
+    this.#search = new LeaderSearch(known, (address) => dial(address, token), say);
     this.#alone = alone;
     this.#say = say;
   }
@@ -202,19 +212,26 @@ export class Client {
   }
 }
 
-type Call<T> = (stub: ControlServiceClient, address: string) => Promise<T>;
+/**
+ * What the coordinator at this very address says of itself, whoever leads.
+ * @param answerMsMax for which its answer is awaited
+ * @throws RegattaError TOKEN_REFUSED, UNREACHABLE
+ */
+export async function describeCoordinator(
+  address: string,
+  token: string | undefined,
+  answerMsMax: number,
+): Promise<DescriptionView> {
+  setLogVerbosity(logVerbosity.NONE);
+  const stub = dial(address, token);
+  try {
+    return descriptionViewOf(await unary(stub, address, 'describeCoordinator', {}, answerMsMax));
+  } finally {
+    stub.close();
+  }
+}
 
-const dial = (address: string): ControlServiceClient =>
-  new ControlClient(address, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': limits.messageBytesMax,
-    'grpc-node.flow_control_window': limits.windowBytes,
-    // Whoever watches a coordinator that is cut off must not wait for ever.
-    'grpc.keepalive_time_ms': limits.keepaliveMs,
-    'grpc.keepalive_timeout_ms': cliLimits.answerMsMax,
-    // Of its own accord it would look less and less often whether a coordinator is there again.
-    'grpc.initial_reconnect_backoff_ms': cliLimits.leaderLookMs,
-    'grpc.max_reconnect_backoff_ms': cliLimits.leaderLookMs,
-  });
+type Call<T> = (stub: ControlServiceClient, address: string) => Promise<T>;
 
 function unary<M extends UnaryMethod>(
   stub: ControlServiceClient,
@@ -309,6 +326,7 @@ type UnaryMethod =
   | 'drainNode'
   | 'resumeNode'
   | 'getStatus'
+  | 'describeCoordinator'
   | 'replayRun';
 type RequestOf<M extends UnaryMethod> = Parameters<ControlServiceClient[M]>[0];
 type ResponseOf<M extends UnaryMethod> =

@@ -1,6 +1,7 @@
 /** Between the control service's wire types and what the CLI shows. */
 
 import type {
+  DescribeCoordinatorResponse,
   GetStatusResponse,
   NodeStatus,
   RunStatus,
@@ -12,6 +13,7 @@ import type { PolicyName, RunState, Shape } from '@regatta/scheduler';
 import type {
   AccountingView,
   CoordinatorView,
+  DescriptionView,
   FailureView,
   NodeView,
   RunSpec,
@@ -87,6 +89,13 @@ const NODE_STATES = ['alive', 'draining', 'drained', 'lost'] as const;
 
 export const coordinatorViewOf = (wire: GetStatusResponse): CoordinatorView => wire;
 
+const ROLES = ['leading', 'uncertain', 'standing-by', 'idle'] as const;
+
+export const descriptionViewOf = (wire: DescribeCoordinatorResponse): DescriptionView => ({
+  ...wire,
+  role: ROLES.find((known) => known === wire.role) ?? 'idle',
+});
+
 export function nodeViewOf(wire: NodeStatus): NodeView {
   const { id, state, address, pid, runtime, version, machine, lanes, busyLanes, rssBytes, hosts, throttledMs } = wire;
   return {
@@ -109,6 +118,11 @@ export function nodeViewOf(wire: NodeStatus): NodeView {
     hosts,
     throttledMs,
     limits: wire.limits,
+    metricsAddress: wire.metricsAddress,
+    queueComplaint: wire.queueComplaint,
+    clockOffsetMs: wire.clockOffsetMs ?? null,
+    clockRoundTripMs: wire.clockRoundTripMs,
+    protocol: wire.protocol,
   };
 }
 

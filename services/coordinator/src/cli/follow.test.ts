@@ -6,6 +6,8 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { controlService as definition } from '@regatta/proto/services';
 import { findWorkload } from '@regatta/workloads';
 import { pino } from 'pino';
+import { OPEN_TO_ALL } from '../access/refusals.ts';
+import { RefusedNodes } from '../agents/refused-nodes.ts';
 import { controlService } from '../control/server.ts';
 import { Engine } from '../engine/engine.ts';
 import { Client } from './client.ts';
@@ -40,7 +42,9 @@ describe('sending inputs, on a terminal', () => {
       onBroken: () => assert.fail(),
       onStuck: () => {},
     });
-    server.addService(definition, controlService({ engine }, '0.1.0', pino({ level: 'silent' })));
+    const self = { version: '0.1.0', access: OPEN_TO_ALL, refusedNodes: new RefusedNodes(), metricsUrl: () => '' };
+    const leading = { engine, role: 'leading', leaderAddresses: [] } as const;
+    server.addService(definition, controlService(leading, self, pino({ level: 'silent' })));
     const bind = promisify(server.bindAsync.bind(server));
     client = new Client(`127.0.0.1:${await bind('127.0.0.1:0', ServerCredentials.createInsecure())}`);
   });

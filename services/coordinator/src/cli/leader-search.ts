@@ -33,6 +33,8 @@ export class LeaderSearch<Stub extends { close(): void }> {
   readonly #stubs = new Map<string, Stub>();
   #named: readonly string[] = [];
   #at: string;
+  /** Calls that are made side by side wait for the same. */
+  #said = '';
 
   /** @param addresses at least one. @param say is told, in a line, that a search takes long */
   constructor(addresses: readonly string[], dial: (address: string) => Stub, say: (line: string) => void) {
@@ -58,13 +60,16 @@ export class LeaderSearch<Stub extends { close(): void }> {
     let said = quiet;
     for (;;) {
       const { answer, misses } = await this.#askEach(call, manner);
-      if (answer !== undefined) return answer.is;
+      if (answer !== undefined) {
+        this.#said = '';
+        return answer.is;
+      }
       const waited = performance.now() - startedAt;
       const standBy = misses.find(({ lack }) => lack === 'standsBy');
       if (standBy === undefined && successorMs === undefined) throw nobodyOf(misses);
       if (waited > (successorMs ?? limits.leaderMsMax)) throw noLeaderOf(misses, waited);
       if (!said && waited > limits.leaderQuietMs) {
-        this.#say(`waiting for a coordinator that leads: ${(standBy ?? misses[0]!).why}`);
+        this.#sayOnce(`waiting for a coordinator that leads: ${(standBy ?? misses[0]!).why}`);
         said = true;
       }
       await sleep(limits.leaderLookMs);
@@ -98,6 +103,11 @@ export class LeaderSearch<Stub extends { close(): void }> {
       }
     }
     return { misses };
+  }
+
+  #sayOnce(line: string): void {
+    if (line !== this.#said) this.#say(line);
+    this.#said = line;
   }
 
   #stubAt(address: string): Stub {

@@ -1,5 +1,6 @@
 /** What the command line bounds, units in the names; and starting and ending a cluster on this machine. */
 import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { doctorLimitViews } from '../doctor/limits.ts';
 import { embeddedLimitViews } from '../embedded/limits.ts';
 
 const own = defineLimits({
@@ -33,4 +34,8 @@ const own = defineLimits({
 export const { limits } = own;
 
 /** All that this process keeps to, for `regatta status --verbose`. */
-export const views = (): LimitView[] => [...own.views(), ...inGroup('embedded', embeddedLimitViews())];
+export const views = (): LimitView[] => [
+  ...own.views(),
+  ...inGroup('embedded', embeddedLimitViews()),
+  ...inGroup('doctor', doctorLimitViews()),
+];

@@ -4,6 +4,7 @@ import { messageOf } from '@regatta/kernel';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { limits } from '../engine/limits.ts';
 import { limits as cliLimits } from './limits.ts';
+import { tokenFileOption } from './token.ts';
 
 /** A whole number within bounds; digits may be grouped with underscores. */
 export const wholeNumber =
@@ -79,7 +80,10 @@ export const jsonOption = (): Option => new Option('--json', 'print one JSON obj
 
 /** Options that every command with a cluster has. */
 export const clusterCommand = (command: Command): Command =>
-  command.addOption(coordinatorOption()).addOption(jsonOption());
+  command
+    .addOption(coordinatorOption())
+    .addOption(tokenFileOption('the token that the coordinator wants'))
+    .addOption(jsonOption());
 
 /** Help's last words. */
 export const example = (command: Command, ...lines: string[]): Command =>

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addClusterCommands } from './commands/cluster.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addNodesCommand } from './commands/nodes.ts';
 import { addRaceCommand } from './commands/race.ts';
 import { addReplayCommand } from './commands/replay.ts';
@@ -27,6 +28,7 @@ export function buildProgram(version: string, interrupted: AbortSignal): Command
   addWorkloadsCommand(program);
   addTargetCommand(program, interrupted);
   addClusterCommands(program, version, interrupted);
+  addDoctorCommand(program, version);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }

@@ -100,6 +100,44 @@ export interface NodeView {
   readonly hosts: number;
   readonly throttledMs: number;
   readonly limits: readonly LimitView[];
+  /** HOST:PORT where Prometheus reaches its metrics; empty for none. */
+  readonly metricsAddress: string;
+  /** Why it cannot take chunks from queues; empty where it can. */
+  readonly queueComplaint: string;
+  /** How far its clock is ahead of the coordinator's, to within half of the round trip; null while that is not known. */
+  readonly clockOffsetMs: number | null;
+  readonly clockRoundTripMs: number;
+  /** Version of the link that it speaks with the coordinator; 0 where that is not known. */
+  readonly protocol: number;
+}
+
+/** A node that the coordinator refused, and that has not joined since. */
+export interface RefusedNodeView {
+  /** Empty where it did not say. */
+  readonly nodeId: string;
+  readonly address: string;
+  readonly code: string;
+  readonly message: string;
+  readonly atMs: number;
+  readonly times: number;
+}
+
+/** What a coordinator says of its own process, whether it leads or not. */
+export interface DescriptionView {
+  readonly version: string;
+  readonly role: 'leading' | 'uncertain' | 'standing-by' | 'idle';
+  /** Where the one that leads is, HOST:PORT each, as far as it knows. */
+  readonly leaders: readonly string[];
+  /** Why it is idle; empty where it is not. */
+  readonly complaint: string;
+  /** Versions of the link that it speaks with nodes. */
+  readonly protocolMin: number;
+  readonly protocolMax: number;
+  /** Its clock, Unix time. */
+  readonly nowMs: number;
+  readonly insecure: readonly string[];
+  /** Empty for none. */
+  readonly metricsUrl: string;
 }
 
 /** How the coordinator itself does. */
@@ -122,6 +160,17 @@ export interface CoordinatorView {
   readonly natsComplaint: string;
   /** Whether runs outlive the coordinator. */
   readonly journal: boolean;
+  /** Whether calls must carry a token. */
+  readonly wantsToken: boolean;
+  /** What is open to others and should not be, a line each. */
+  readonly insecure: readonly string[];
+  /** Calls without a token, and with a wrong one, since it started. */
+  readonly refusedMissing: number;
+  readonly refusedWrong: number;
+  /** Where its metrics are; empty for none. */
+  readonly metricsUrl: string;
+  /** The newest first. */
+  readonly refusedNodes: readonly RefusedNodeView[];
 }
 
 /** What came of living a run's recorded events again. */

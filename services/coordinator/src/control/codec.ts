@@ -1,6 +1,8 @@
 /** Between the control service's wire types and the engine's own. */
 
+import { messageOf } from '@regatta/kernel';
 import type {
+  DescribeCoordinatorResponse,
   GetStatusResponse,
   NodeStatus,
   RunSpec,
@@ -9,8 +11,12 @@ import type {
   Accounting as WireAccounting,
   RunState as WireRunState,
 } from '@regatta/proto/control';
+import { protocol } from '@regatta/proto/version';
 import type { Workload } from '@regatta/proto/workload';
 import type { PolicyName, RunCounts, RunState } from '@regatta/scheduler';
+import type { Access } from '../access/refusals.ts';
+import type { RefusedNodes } from '../agents/refused-nodes.ts';
+import type { Coordinator } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord, WorkloadCard } from '../engine/fleet.ts';
 import type { Accounting, RunRecord, RunRequest } from '../engine/run-record.ts';
@@ -93,13 +99,52 @@ function accountingOf(accounting: Accounting): WireAccounting {
 }
 
 export function nodeStatusOf(node: NodeRecord, { lanes, busy }: { lanes: number; busy: number }): NodeStatus {
-  const { introduction, incarnation, state, pulse, lastSeenMs } = node;
+  const { introduction, incarnation, state, pulse, clock, lastSeenMs } = node;
   const { nodeId, address, pid, machine, runtime, version, limits } = introduction;
+  const { metricsAddress = '', protocol: spoken = 0 } = introduction;
   const who = { id: nodeId, incarnation, state, address, pid, machine, runtime, version, limits: [...limits] };
-  return { ...who, ...pulse, lanes, busyLanes: busy, lastSeenMs };
+  const how = { metricsAddress, protocol: spoken, clockRoundTripMs: clock.now?.roundTripMs ?? 0 };
+  return { ...who, ...how, ...pulse, clockOffsetMs: clock.now?.offsetMs, lanes, busyLanes: busy, lastSeenMs };
 }
 
-export function coordinatorStatusOf(engine: Engine, version: string): GetStatusResponse {
+/** What a coordinator knows of its own process, whether it leads or not. */
+export interface Self {
+  readonly version: string;
+  readonly access: Access;
+  readonly refusedNodes: RefusedNodes;
+  /** Empty for none. */
+  readonly metricsUrl: () => string;
+}
+
+type Standing = Pick<Coordinator, 'engine' | 'role' | 'leaderAddresses'>;
+
+export function descriptionOf(coordinator: Standing, self: Self): DescribeCoordinatorResponse {
+  const { role, leaderAddresses } = coordinator;
+  return {
+    version: self.version,
+    role,
+    leaders: [...leaderAddresses],
+    complaint: role === 'idle' ? complaintOf(coordinator) : '',
+    protocolMin: protocol.min,
+    protocolMax: protocol.max,
+    nowMs: Date.now(),
+    insecure: [...self.access.insecure],
+    metricsUrl: self.metricsUrl(),
+  };
+}
+
+/** Why it cannot be asked. */
+function complaintOf(coordinator: Standing): string {
+  try {
+    void coordinator.engine;
+    return '';
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+export function coordinatorStatusOf(engine: Engine, self: Self): GetStatusResponse {
+  const { version, access } = self;
   const { stepClock, shelf } = engine;
   return {
     version,
@@ -117,6 +162,12 @@ export function coordinatorStatusOf(engine: Engine, version: string): GetStatusR
     natsServers: [...engine.queueServers],
     natsComplaint: engine.complaint ?? '',
     journal: engine.durable,
+    wantsToken: access.wantsToken,
+    insecure: [...access.insecure],
+    refusedMissing: access.refused.missing,
+    refusedWrong: access.refused.wrong,
+    metricsUrl: self.metricsUrl(),
+    refusedNodes: self.refusedNodes.list(),
   };
 }
 

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { accessLimitViews } from '@regatta/access';
 import { brokerLimitViews } from '@regatta/broker';
+import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
+import { OPEN_TO_ALL } from '../access/refusals.ts';
+import { RefusedNodes } from '../agents/refused-nodes.ts';
 import { Engine } from '../engine/engine.ts';
 import { limits } from '../engine/limits.ts';
 import { limits as fanoutLimits } from '../fanout/limits.ts';
 import { limits as journalLimits } from '../journal/limits.ts';
+import { observingLimitViews } from '../observe/limits.ts';
 import { limits as politenessLimits } from '../politeness/limits.ts';
 import { coordinatorStatusOf } from './codec.ts';
 
@@ -26,9 +31,12 @@ for (const [part, table] of Object.entries({
 })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
+for (const { name, value } of accessLimitViews()) kept[`access.${name}`] = value;
+for (const { name, value } of [...metricsLimitViews(), ...observingLimitViews()]) kept[`metrics.${name}`] = value;
 for (const { name, value } of brokerLimitViews()) kept[`broker.${name}`] = value;
 for (const [name, { value }] of Object.entries(protoLimits)) kept[`proto.${name}`] = value;
-const told = coordinatorStatusOf(engine, '0.1.0').limits;
+const self = { version: '0.1.0', access: OPEN_TO_ALL, refusedNodes: new RefusedNodes(), metricsUrl: () => '' };
+const told = coordinatorStatusOf(engine, self).limits;
 
 describe('what the coordinator tells of its limits', () => {
   it('is every bound of its tables, each once', () => {

@@ -1,11 +1,14 @@
 /** What bounds the coordinator keeps to, as it tells them: its own, its parts', and its scheduler's with their units. */
+import { accessLimitViews } from '@regatta/access';
 import { brokerLimitViews } from '@regatta/broker';
 import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
+import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
 import { limitViews } from '../engine/limits.ts';
 import { fanoutLimitViews } from '../fanout/limits.ts';
 import { journalLimitViews } from '../journal/limits.ts';
+import { observingLimitViews } from '../observe/limits.ts';
 import { politenessLimitViews } from '../politeness/limits.ts';
 
 /** The scheduler declares bare numbers. One without words here does not compile. */
@@ -43,6 +46,8 @@ export const coordinatorLimitViews = (noProgressMs: number): LimitView[] => [
   ...inGroup('fanout', fanoutLimitViews()),
   ...inGroup('politeness', politenessLimitViews()),
   ...inGroup('journal', journalLimitViews()),
+  ...inGroup('metrics', [...observingLimitViews(), ...metricsLimitViews()]),
+  ...inGroup('access', accessLimitViews()),
   ...inGroup('broker', brokerLimitViews()),
   ...inGroup('proto', defineLimits(protoLimits).views()),
   ...inGroup('scheduler', schedulerViews),

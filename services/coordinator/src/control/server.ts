@@ -25,8 +25,10 @@ import type { ResultStore } from '../engine/result-store.ts';
 import type { RunRecord } from '../engine/run-record.ts';
 import {
   coordinatorStatusOf,
+  descriptionOf,
   nodeStatusOf,
   requestOf,
+  type Self,
   statusOf,
   uploadFrameOf,
   wireState,
@@ -35,8 +37,8 @@ import {
 import { type UploadFrame, Uploads } from './upload.ts';
 
 export function controlService(
-  coordinator: Pick<Coordinator, 'engine'>,
-  version: string,
+  coordinator: Pick<Coordinator, 'engine' | 'role' | 'leaderAddresses'>,
+  self: Self,
   log: Logger,
 ): ControlServiceServer {
   const uploads = new Uploads(() => coordinator.engine);
@@ -100,7 +102,9 @@ export function controlService(
     drainNode: unary(({ nodeId, handBack }, engine) => ({ node: view(engine.drain(nodeId, handBack), engine) })),
     resumeNode: unary(({ nodeId }, engine) => ({ node: view(engine.resume(nodeId), engine) })),
     replayRun: unary(({ runId }, engine) => engine.replay(engine.run(runId).id)),
-    getStatus: unary((_, engine) => coordinatorStatusOf(engine, version)),
+    getStatus: unary((_, engine) => coordinatorStatusOf(engine, self)),
+    // Of this process, whoever leads: it has no engine to ask.
+    describeCoordinator: (_, callback) => callback(null, descriptionOf(coordinator, self)),
   };
 }
 
@@ -215,6 +219,7 @@ async function write<Response>(
 const STATUS: Readonly<Record<string, status>> = {
   NO_SUCH_RUN: status.NOT_FOUND,
   NO_SUCH_NODE: status.NOT_FOUND,
+  NODE_LEAVES: status.FAILED_PRECONDITION,
   BAD_INPUTS: status.INVALID_ARGUMENT,
   INPUT_TOO_LARGE: status.INVALID_ARGUMENT,
   TOO_MANY_UPLOADS: status.RESOURCE_EXHAUSTED,

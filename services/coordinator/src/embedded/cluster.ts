@@ -10,11 +10,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isInsecure } from '@regatta/access';
 import { RegattaError } from '@regatta/kernel';
 import { limits } from '../cli/limits.ts';
 import { alone } from './lock.ts';
 import { type NatsServer, startNatsServer } from './nats-server.ts';
-import { letStay, type Started, startAgent, startCoordinator } from './spawn.ts';
+import { letStay, type Secrets, type Started, startAgent, startCoordinator } from './spawn.ts';
 import {
   type ClusterState,
   isAlive,
@@ -29,6 +30,9 @@ import {
 
 export const AGENTS_DEFAULT = 2;
 
+/** Who may use it. */
+export type ClusterAccess = Omit<Secrets, 'nats'>;
+
 export interface EphemeralCluster {
   readonly address: string;
   /** Ends all its processes and waits until they are gone. */
@@ -39,7 +43,9 @@ export interface EphemeralCluster {
 export async function startEphemeral(agents: number): Promise<EphemeralCluster> {
   const logs = makeStateDirectory(`own-${process.pid}`);
   const nats = await startNats(join(logs, 'nats'), true);
-  const { address, processes } = await startAll('127.0.0.1:0', agents, nats, logs);
+  // On loopback, for as long as a command takes: it needs no token.
+  const access = { token: undefined, insecure: isInsecure(undefined) };
+  const { address, processes } = await startAll('127.0.0.1:0', agents, nats, logs, access);
   // Marked now, while they surely are the ones that we started (M2).
   const marks = processes.map(({ pid }) => markOf(pid));
   const end = async (): Promise<void> => {
@@ -51,11 +57,21 @@ export async function startEphemeral(agents: number): Promise<EphemeralCluster> 
 }
 
 /** Starts a cluster that stays, unless interrupted meanwhile. @throws RegattaError ALREADY_UP, START_FAILED, NO_NATS_SERVER */
-export function up(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
-  return alone(() => startToStay(listen, agents, interrupted));
+export function up(
+  listen: string,
+  agents: number,
+  access: ClusterAccess,
+  interrupted: AbortSignal,
+): Promise<ClusterState> {
+  return alone(() => startToStay(listen, agents, access, interrupted));
 }
 
-async function startToStay(listen: string, agents: number, interrupted: AbortSignal): Promise<ClusterState> {
+async function startToStay(
+  listen: string,
+  agents: number,
+  access: ClusterAccess,
+  interrupted: AbortSignal,
+): Promise<ClusterState> {
   const before = readState();
   if (before !== undefined && isAlive(before.coordinator)) {
     throw new RegattaError('ALREADY_UP', `a cluster is up at ${before.address}; end it with regatta down`);
@@ -64,7 +80,7 @@ async function startToStay(listen: string, agents: number, interrupted: AbortSig
   if (before !== undefined) await endAllOf(before);
   const logs = makeStateDirectory();
   const nats = await startNats(natsFolder(), false);
-  const { address, processes } = await startAll(listen, agents, nats, logs);
+  const { address, processes } = await startAll(listen, agents, nats, logs, access);
   const marks = processes.map(({ pid }) => markOf(pid));
   if (interrupted.aborted) {
     await endAll(marks);
@@ -96,7 +112,7 @@ export async function down(): Promise<ClusterState | undefined> {
 
 /** NATS last: the others may have something to write when they end. */
 async function endAllOf({ agents, coordinator, nats }: ClusterState): Promise<void> {
-  await endAll([...agents, coordinator]);
+  await endAll([coordinator, ...agents]);
   if (nats !== undefined) await endAll([nats]);
 }
 
@@ -127,9 +143,11 @@ async function startAll(
   agents: number,
   nats: NatsServer | undefined,
   logs: string,
+  access: ClusterAccess,
 ): Promise<{ address: string; processes: Started[] }> {
+  const named = process.env.REGATTA_NO_NATS === undefined ? (process.env.REGATTA_NATS ?? '') : '';
   try {
-    return await startOnNats(listen, agents, nats?.url, logs);
+    return await startOnNats(listen, agents, logs, { ...access, nats: nats?.url ?? named });
   } catch (thrown) {
     await nats?.close();
     throw thrown;
@@ -139,16 +157,14 @@ async function startAll(
 async function startOnNats(
   listen: string,
   agents: number,
-  ownNats: string | undefined,
   logs: string,
+  secrets: Secrets,
 ): Promise<{ address: string; processes: Started[] }> {
-  const named = process.env.REGATTA_NO_NATS === undefined ? (process.env.REGATTA_NATS ?? '') : '';
-  const nats = ownNats ?? named;
-  const coordinator = await startCoordinator(listen, logs, nats);
+  const coordinator = await startCoordinator(listen, logs, secrets);
   const { address } = coordinator;
   const ids = Array.from({ length: agents }, (_, i) => agentId(i));
   // The coordinator would tell them where it is, but not the password.
-  const started = await Promise.allSettled(ids.map((id) => startAgent(id, address, logs, nats)));
+  const started = await Promise.allSettled(ids.map((id) => startAgent(id, address, logs, secrets)));
   const processes = [coordinator, ...started.flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []))];
   const failed = started.find((s) => s.status === 'rejected');
   if (failed === undefined) return { address, processes };
@@ -156,8 +172,11 @@ async function startOnNats(
   throw failed.reason;
 }
 
+/** In good order the first one; its agents at once, as nobody is left who could want what they have. */
 async function endAll(processes: readonly ProcessMark[]): Promise<void> {
-  signalAll(processes, 'SIGTERM');
+  const [first, ...agents] = processes;
+  signalAll(agents, 'SIGQUIT');
+  signalAll([first!], 'SIGTERM');
   for (let waited = 0; processes.some(isAlive); waited += limits.endPollMs) {
     if (waited === limits.endMsMax) signalAll(processes, 'SIGKILL');
     await sleep(limits.endPollMs);

@@ -16,15 +16,38 @@ export interface Started {
   readonly address: string;
 }
 
-/**
- * @param logs the folder that it logs to
- * @param nats as `--nats`, but not where every user of the machine reads it; empty for none
- */
-export const startCoordinator = (listen: string, logs: string, nats = ''): Promise<Started> =>
-  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen], logs, nats);
+/** What a process is told by its environment, and not by options, which every user of the machine reads. */
+export interface Secrets {
+  /** As `--nats`; empty for none. */
+  readonly nats?: string | undefined;
+  /** That the coordinator wants and the agents show; undefined for none. */
+  readonly token?: string | undefined;
+  readonly insecure?: boolean;
+}
 
-export const startAgent = (id: string, coordinator: string, logs: string, nats = ''): Promise<Started> =>
-  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator], logs, nats);
+/** Each process its own port: status says where the coordinator's is, and that where those of the agents are. */
+const METRICS = ['--metrics', '127.0.0.1:0'];
+
+/** @param logs the folder that it logs to */
+export const startCoordinator = (listen: string, logs: string, secrets: Secrets = {}): Promise<Started> =>
+  start('coordinator', COORDINATOR_MAIN, ['serve', '--listen', listen, ...METRICS], logs, secrets);
+
+export const startAgent = (id: string, coordinator: string, logs: string, secrets: Secrets = {}): Promise<Started> =>
+  start(`agent ${id}`, AGENT_MAIN, ['--id', id, '--coordinator', coordinator, ...METRICS], logs, secrets);
+
+/** Who we are at a NATS that the environment names: nobody at another one. */
+const NO_ACCOUNT = { REGATTA_NATS_USER: '', REGATTA_NATS_PASSWORD_FILE: '', REGATTA_NATS_TOKEN_FILE: '' };
+
+const environmentOf = ({ nats = '', token = '', insecure = false }: Secrets): NodeJS.ProcessEnv => ({
+  ...process.env,
+  REGATTA_LOG_LEVEL: process.env.REGATTA_LOG_LEVEL ?? 'info',
+  REGATTA_NATS: nats,
+  ...((nats === '' || nats !== process.env.REGATTA_NATS) && NO_ACCOUNT),
+  REGATTA_TOKEN: token,
+  REGATTA_TOKEN_FILE: '',
+  REGATTA_INSECURE: insecure ? '1' : '',
+  REGATTA_ADVERTISE_METRICS: '',
+});
 
 /** Lets a process outlive this one. Until then it ends with it, so that no half-started cluster is left behind. */
 export async function letStay({ child }: Started): Promise<void> {
@@ -34,14 +57,14 @@ export async function letStay({ child }: Started): Promise<void> {
 }
 
 /** @throws RegattaError START_FAILED with the end of the process's log */
-function start(name: string, main: string, args: readonly string[], logs: string, nats: string): Promise<Started> {
+function start(name: string, main: string, args: readonly string[], logs: string, secrets: Secrets): Promise<Started> {
   const logFile = join(logs, `${name.replace(' ', '-')}.log`);
   const log = openSync(logFile, 'w');
   const child = fork(main, [...args, '--ends-with-parent'], {
     stdio: ['ignore', log, log, 'ipc'],
     // In a group of its own a process does not get the terminal's Ctrl-C: its parent decides when it ends.
     detached: true,
-    env: { ...process.env, REGATTA_LOG_LEVEL: process.env.REGATTA_LOG_LEVEL ?? 'info', REGATTA_NATS: nats },
+    env: environmentOf(secrets),
   });
   closeSync(log);
   return new Promise((resolve, reject) => {

@@ -205,6 +205,46 @@ describe('a node that is drained', () => {
   });
 });
 
+describe('a node that leaves', () => {
+  it('drains, and nobody can take that back', () => {
+    const node = new FakeNode(engine, 'a');
+    submit({ tasks: 3 });
+    engine.leaving('a', node.incarnation);
+    assert.deepEqual([stateOf('a'), node.drains], ['draining', [false]]);
+    assert.throws(() => engine.resume('a'), { code: 'NODE_LEAVES' });
+  });
+
+  it('is known no more once it has left, and what it may still have held is no loss of anybody', async () => {
+    const node = new FakeNode(engine, 'a');
+    const other = new FakeNode(engine, 'b');
+    const id = submit({ tasks: 4 });
+    assert.ok(node.assigned.length > 0);
+    engine.leaving('a', node.incarnation);
+    let safe = false;
+    engine.left('a', node.incarnation, () => {
+      safe = true;
+    });
+    assert.ok(safe);
+    assert.deepEqual(
+      engine.nodes().map(({ introduction }) => introduction.nodeId),
+      ['b'],
+    );
+    for (const giveUpAt = performance.now() + 8_000; !engine.run(id).ended; await turn()) {
+      assert.ok(performance.now() < giveUpAt, 'waited in vain until the other node had it all');
+      other.workOff();
+    }
+    assert.deepEqual([engine.run(id).state, engine.run(id).accounting.lostAttempts], ['succeeded', 0]);
+  });
+
+  it('of an earlier incarnation changes nothing of the one that is there', () => {
+    const old = new FakeNode(engine, 'a');
+    new FakeNode(engine, 'a', 1, 'another process');
+    engine.leaving('a', old.incarnation);
+    engine.left('a', old.incarnation, () => {});
+    assert.equal(stateOf('a'), 'alive');
+  });
+});
+
 describe('a run with more results than may be kept', () => {
   it('is stopped, and says why', async () => {
     // Nothing goes to disk: the same bytes each time are only counted.
@@ -282,7 +322,15 @@ describe('why a run is not done', () => {
     const [{ code, text }] = engine.explain(id) as [{ code: string; text: string }];
     assert.equal(code, 'NODE_SILENT');
     assert.match(text, /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and its 1 chunks go/);
-    engine.beat('a', node.incarnation, { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' });
+    engine.beat('a', node.incarnation, {
+      rssBytes: 0,
+      hosts: 0,
+      throttledMs: 0,
+      pulled: 0,
+      queueComplaint: '',
+      wallMs: 0,
+      roundTripMs: 0,
+    });
     assert.ok(!codes(id).includes('NODE_SILENT'));
   });
 

@@ -6,7 +6,9 @@
  * - E2: what a step means for a run is written in its books once the step is safe with the recorder, in the order of the
  *   steps: what a client is told, and what a node is thanked for, is never taken back.
  */
+import { RegattaError } from '@regatta/kernel';
 import { lanesOf, type RunCounts, Scheduler } from '@regatta/scheduler';
+import type { Observer } from '../observe/observer.ts';
 import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
 import { type Outcome, reportOf } from './bookkeeping.ts';
@@ -49,6 +51,8 @@ export interface EngineOptions {
   readonly onStuck: (stuck: Stuck) => void;
   /** Called for a run that is stopped because its results cannot be kept. */
   readonly onUnkept?: (runId: string, reason: string) => void;
+  /** Makes who is told of all that this engine does. */
+  readonly observe?: ((insides: Insides) => Observer) | undefined;
 }
 
 export class Engine {
@@ -72,8 +76,9 @@ export class Engine {
   #queueServers: readonly string[] = [];
   readonly #onUnkept: (runId: string, reason: string) => void;
   readonly #watchdog: Watchdog;
+  readonly #observer: Observer | undefined;
 
-  constructor({ spillDirectory, noProgressMs, onBroken, onStuck, onUnkept }: EngineOptions) {
+  constructor({ spillDirectory, noProgressMs, onBroken, onStuck, onUnkept, observe }: EngineOptions) {
     this.#onUnkept = onUnkept ?? (() => {});
     this.noProgressMs = noProgressMs;
     this.#watchdog = new Watchdog(noProgressMs);
@@ -119,8 +124,10 @@ export class Engine {
     const insides = { scheduler: new Scheduler(), clock, history, fleet, books, shelf, counters };
     const feeder = this.#feeder;
     this.#insides = insides;
-    this.#steps = new Steps({ insides, orders: this.#orders, feeder, onBroken });
-    this.#queueNews = new QueueNews(insides, this.#steps);
+    const observer = observe?.(insides);
+    this.#observer = observer;
+    this.#steps = new Steps({ insides, orders: this.#orders, feeder, onBroken, observer });
+    this.#queueNews = new QueueNews(insides, this.#steps, observer);
     this.#submissions = new Submissions({
       insides,
       feeder,
@@ -159,6 +166,7 @@ export class Engine {
    */
   async begin(recorder: Recorder): Promise<void> {
     this.#steps.recorder = recorder;
+    this.#observer?.begins();
     this.#history.trim();
     this.#steps.post({ kind: 'recovered' });
     // Before any attempt is handed out: who comes next, and does not know of this, would give out the same numbers.
@@ -184,6 +192,12 @@ export class Engine {
   stopLargest(waiting: ReadonlyMap<string, number>): void {
     const runId = this.#history.dropLargestResults(waiting);
     if (runId !== undefined) this.#stopUnkept(runId, 'the journal is full, and its results take the most of it');
+  }
+
+  /** Takes no more events. Resolves when what came of those before is safe, and told to whom it concerns, or never will be. */
+  finish(): Promise<void> {
+    this.#steps.end();
+    return this.#steps.recorder.finish();
   }
 
   /** Takes no more events and gives no more orders: its place is another's. */
@@ -371,6 +385,20 @@ export class Engine {
     this.#steps.post({ kind: 'nodeLost', nodeId, incarnation, reason });
   }
 
+  /** The node's process is about to end: as `drain`, and nobody can take that back. */
+  leaving(nodeId: string, incarnation: number): void {
+    const node = this.#fleet.at(nodeId, incarnation);
+    if (node === undefined || node.state === 'lost') return;
+    node.leaves = true;
+    this.drain(nodeId, false);
+  }
+
+  /** The node has gone on purpose. @param onSafe called once that is known for good */
+  left(nodeId: string, incarnation: number, onSafe: () => void): void {
+    if (this.#fleet.left(nodeId, incarnation) === undefined) return onSafe();
+    this.#steps.post({ kind: 'nodeLost', nodeId, incarnation, reason: 'it left', left: true }, { onSafe });
+  }
+
   beat(nodeId: string, incarnation: number, pulse: Pulse): void {
     const node = this.#fleet.at(nodeId, incarnation);
     if (node === undefined) return;
@@ -378,6 +406,7 @@ export class Engine {
     if (node.emptied && node.pulse.pulled === 0 && pulse.pulled === 0) this.#fleet.emptied(nodeId, incarnation, false);
     node.pulse = pulse;
     node.lastSeenMs = Date.now();
+    node.clock.heard(pulse.wallMs, pulse.roundTripMs, node.lastSeenMs);
   }
 
   /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
@@ -388,9 +417,11 @@ export class Engine {
     return node;
   }
 
-  /** It gets work again. @throws RegattaError NO_SUCH_NODE */
+  /** It gets work again. @throws RegattaError NO_SUCH_NODE, NODE_LEAVES */
   resume(nodeId: string): NodeRecord {
     const node = this.#fleet.connected(nodeId);
+    if (node.leaves)
+      throw new RegattaError('NODE_LEAVES', `node ${nodeId} was told to end, and gets no more work: start it anew`);
     this.#fleet.drains(nodeId, node.incarnation, false);
     this.#steps.post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
     return node;
@@ -402,6 +433,7 @@ export class Engine {
     const run = this.#history.find(failure.runId);
     if (run === undefined || !run.accounting.nodes.has(nodeId)) return;
     run.noteLate(failure);
+    this.#observer?.failedLate(run.id);
     run.changed();
   }
 

@@ -1,6 +1,7 @@
 /** What the coordinator knows of its nodes, dead or alive. */
 import { type LimitView, RegattaError } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
+import { ClockOffset } from './clock-offset.ts';
 import { limits } from './limits.ts';
 import { shown } from './shown.ts';
 
@@ -38,6 +39,10 @@ export interface Introduction {
   /** Equal for all connections of one agent process. */
   readonly instance: string;
   readonly address: string;
+  /** HOST:PORT where its metrics are; empty, or missing where it was written down by an earlier coordinator, for none. */
+  readonly metricsAddress?: string;
+  /** Version of the link that it speaks with us; missing likewise. */
+  readonly protocol?: number;
   /** Runs that it still pulls for, of an earlier connection. */
   readonly pulls: readonly string[];
   /** What it keeps to. */
@@ -92,6 +97,10 @@ export interface Pulse {
   readonly pulled: number;
   /** Why it cannot take any; empty where it can. */
   readonly queueComplaint: string;
+  /** Its clock as it said this, Unix time; 0 where it does not tell. */
+  readonly wallMs: number;
+  /** Of what it said before; 0 where it does not know. */
+  readonly roundTripMs: number;
 }
 
 /** `drained`: it gets no work and has none left. */
@@ -108,7 +117,11 @@ export interface NodeRecord {
   emptied: boolean;
   /** It was asked to drain, and not to resume since. */
   drains: boolean;
+  /** Its process is about to end. */
+  leaves: boolean;
   pulse: Pulse;
+  /** Its clock against ours. */
+  readonly clock: ClockOffset;
   lastSeenMs: number;
   /** When each attempt in flight was sent. */
   readonly sentAt: Map<number, number>;
@@ -197,6 +210,14 @@ export class Fleet {
     return node;
   }
 
+  /** It went on purpose, and is not one of ours any more. */
+  left(nodeId: string, incarnation: number): NodeRecord | undefined {
+    const node = this.at(nodeId, incarnation);
+    if (node === undefined || node.state === 'lost') return undefined;
+    this.#records.delete(nodeId);
+    return node;
+  }
+
   /** It was asked to drain, or not to any more. */
   drains(nodeId: string, incarnation: number, drains: boolean): void {
     const node = this.at(nodeId, incarnation);
@@ -219,13 +240,15 @@ export class Fleet {
   }
 
   add(introduction: Introduction, incarnation: number, port: NodePort): void {
-    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' };
+    const pulse = { rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '', wallMs: 0, roundTripMs: 0 };
     const life = {
       state: 'alive' as const,
       awaited: false,
       drains: false,
+      leaves: false,
       emptied: false,
       pulse,
+      clock: new ClockOffset(),
       lastSeenMs: Date.now(),
       sentAt: new Map<number, number>(),
     };

@@ -2,6 +2,7 @@
  * News of chunks that went into queues, from whoever took them: several nodes may tell of one chunk, the same may come
  * twice, and one piece may overtake another. What goes on from here is each task once, in order.
  */
+import type { Observer } from '../observe/observer.ts';
 import { type Outcome, reportOf, withoutTold } from './bookkeeping.ts';
 import type { Insides } from './revival.ts';
 import type { Steps } from './steps.ts';
@@ -20,9 +21,12 @@ export class QueueNews {
   /** By attempt, what came before other news that it follows on. */
   readonly #early = new Map<number, QueuedNews[]>();
 
-  constructor(insides: Insides, steps: Steps) {
+  readonly #observer: Observer | undefined;
+
+  constructor(insides: Insides, steps: Steps, observer: Observer | undefined) {
     this.#insides = insides;
     this.#steps = steps;
+    this.#observer = observer;
   }
 
   take(news: QueuedNews): void {
@@ -34,6 +38,7 @@ export class QueueNews {
       return;
     }
     const outcome = withoutTold(news.outcome, attempt?.reported ?? 0);
+    if (outcome !== news.outcome) this.#observer?.duplicate(runId);
     // Somebody else has told all of it.
     if (attempt !== undefined && outcome.from === outcome.to && outcome.end.kind === 'open') return ack();
     this.#steps.post({ ...reportOf(outcome, nodeId), incarnation: 0, runId }, { outcome, nodeId, onSafe: ack });

@@ -42,7 +42,9 @@ export interface Recorder {
   fetchResults(runId: string, store: ResultStore): Promise<void>;
   /** Lives a run's events again. @throws RegattaError NO_JOURNAL, NOT_RECORDED */
   replay(runId: string): Promise<Replay>;
-  /** Nothing more is recorded. */
+  /** Nothing more is recorded. Resolves when all that was is safe, or never will be. */
+  finish(): Promise<void>;
+  /** Gives up what is not safe. */
   end(): void;
 }
 
@@ -66,6 +68,7 @@ export const unrecorded: Recorder = {
   settled: () => Promise.resolve(),
   keepInputs: () => Promise.resolve(),
   ended: () => {},
+  finish: () => Promise.resolve(),
   end: () => {},
   forgotten: () => {},
   fetchResults: () => Promise.resolve(),

@@ -111,7 +111,8 @@ export const pullsOn = (scheduler: Scheduler, nodeId: string): boolean =>
   [...(scheduler.nodes.get(nodeId)?.runs ?? [])].some((run) => run.queue !== undefined);
 
 function noteNode(fleet: Fleet, event: Event): void {
-  if (event.kind === 'nodeLost') fleet.lost(event.nodeId, event.incarnation);
+  if (event.kind === 'nodeLost' && event.left === true) fleet.left(event.nodeId, event.incarnation);
+  else if (event.kind === 'nodeLost') fleet.lost(event.nodeId, event.incarnation);
   if (event.kind === 'nodeDraining') fleet.drains(event.nodeId, event.incarnation, true);
   if (event.kind === 'nodeResumed') fleet.drains(event.nodeId, event.incarnation, false);
 }

@@ -4,6 +4,7 @@
  */
 import type { Effect, Event } from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
+import type { Observer } from '../observe/observer.ts';
 import { type Outcome, type Said, saidOf } from './bookkeeping.ts';
 import { ENOUGH } from './books.ts';
 import type { Introduction } from './fleet.ts';
@@ -30,6 +31,7 @@ export interface StepsOptions {
   readonly feeder: QueueFeeder;
   /** Called when a state that the design rules out was met. */
   readonly onBroken: (thrown: unknown) => void;
+  readonly observer: Observer | undefined;
 }
 
 export class Steps {
@@ -87,17 +89,21 @@ export class Steps {
   }
 
   #step(event: Event, { outcome, nodeId, submission, introduction, onSafe }: Occasion): void {
-    const { insides, feeder } = this.#options;
+    const { insides, feeder, observer } = this.#options;
     const at = insides.clock.now();
     const startedAt = performance.now();
     const effects = insides.scheduler.step(event, at);
-    this.clock.add(performance.now() - startedAt);
+    const ms = performance.now() - startedAt;
+    this.clock.add(ms);
     const said = outcome === undefined ? undefined : this.#saidOf(outcome, nodeId!, effects);
     const results = outcome === undefined ? [] : committedOf(outcome, effects);
     const facts = { ...(said && { said }), ...(submission && { submission }), ...(introduction && { introduction }) };
     const entry: Entry = { at, event, effects, results, ...facts };
+    observer?.stepped(entry, ms);
+    const timing = outcome?.timing;
     this.recorder.record(entry, () => {
       insides.books.write(entry);
+      observer?.isSafe(entry, timing);
       // Not before: a queue that was cleared for a stop that nobody knows of would never be filled again.
       for (const effect of effects) if (effect.kind === 'withdraw') feeder.withdraw(effect.runId);
       onSafe?.();

@@ -1,5 +1,5 @@
 /** Our streams and consumers on NATS: made, looked after, emptied. Knows nothing of what is in them. */
-import { ensureStream } from '@regatta/broker';
+import { ensureStream, type StreamNeeds } from '@regatta/broker';
 import {
   OUTCOME_CONSUMER,
   OUTCOME_STREAM,
@@ -36,20 +36,27 @@ export interface StreamAges {
   readonly outcomes: string;
 }
 
+const stream = (name: string, subjects: string): StreamNeeds => ({
+  name,
+  subjects: [subjects],
+  retention: RetentionPolicy.Workqueue,
+  storage: StorageType.File,
+  duplicate_window: nanos(limits.duplicateWindowMs),
+});
+
+/** What we need, however many copies there are of it. */
+export const queueStreams = {
+  work: stream(WORK_STREAM, WORK_SUBJECTS),
+  outcomes: stream(OUTCOME_STREAM, OUTCOME_SUBJECTS),
+} as const;
+
 /** @throws RegattaError STREAM_DIFFERS where somebody else's stream is in the way */
 export async function ensureStreams(jsm: JetStreamManager, replicas: number): Promise<StreamAges> {
-  const ageOf = async (name: string, subjects: string): Promise<string> => {
-    await ensureStream(jsm, {
-      name,
-      subjects: [subjects],
-      retention: RetentionPolicy.Workqueue,
-      storage: StorageType.File,
-      duplicate_window: nanos(limits.duplicateWindowMs),
-      num_replicas: replicas,
-    });
-    return (await jsm.streams.info(name)).created;
+  const ageOf = async (needs: StreamNeeds): Promise<string> => {
+    await ensureStream(jsm, { ...needs, num_replicas: replicas });
+    return (await jsm.streams.info(needs.name)).created;
   };
-  return { work: await ageOf(WORK_STREAM, WORK_SUBJECTS), outcomes: await ageOf(OUTCOME_STREAM, OUTCOME_SUBJECTS) };
+  return { work: await ageOf(queueStreams.work), outcomes: await ageOf(queueStreams.outcomes) };
 }
 
 const consumer = (name: string, subject: string): Partial<ConsumerConfig> => ({

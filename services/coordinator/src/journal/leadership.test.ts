@@ -255,6 +255,17 @@ describe('while NATS is away', () => {
     await first.says(/^deposed: b leads/);
   });
 
+  it('without a word to anybody, the leader is uncertain all the same, and closing does not hang', async () => {
+    await using own = await startNats();
+    const candidate = new Candidate('a', own);
+    await candidate.says('elected');
+    own.pause();
+    await candidate.says(/^uncertain: the lease was not renewed for \d+ ms/, 0, limits.leaseMs + SLACK_MS);
+    candidate.signal('SIGTERM');
+    // Its lease, and what is to be sent on the connection.
+    await candidate.says('closed', 0, limits.handOverMsMax + SLACK_MS);
+  });
+
   it('closing does not hang', async () => {
     await using own = await startNats();
     const candidate = new Candidate('a', own);

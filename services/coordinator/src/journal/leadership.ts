@@ -12,6 +12,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Broker } from '@regatta/broker';
 import { messageOf } from '@regatta/kernel';
+import { atMost } from '../patience.ts';
 import { type LeaderInfo, type Lease, LeaseStore } from './lease.ts';
 import { limits } from './limits.ts';
 
@@ -60,6 +61,8 @@ export class Leadership {
   #step: Promise<void> | undefined;
   #again = false;
   #complaint: string | undefined;
+  /** Under way while the bucket is seen to. */
+  #ensuring: Promise<void> | undefined;
 
   constructor(broker: Broker, options: LeadershipOptions) {
     this.#broker = broker;
@@ -89,7 +92,7 @@ export class Leadership {
     this.#standBy();
     const { bucket = 'regatta-leader', replicas = 1 } = this.#options;
     const store = await LeaseStore.open(this.#broker, bucket, replicas);
-    if (this.role === 'closed') return;
+    if (this.#isClosed()) return;
     this.#store = store;
     this.#stopWatching = this.#broker.onState(({ kind }) => {
       if (kind === 'ready') this.#run();
@@ -99,21 +102,26 @@ export class Leadership {
 
   /** Hands over to whoever else stands by, and stands by itself: what keeps it from leading may not keep others. */
   async stepDown(why: string): Promise<void> {
-    while (this.#step !== undefined) await this.#step;
+    while (this.#step !== undefined && !this.#isClosed()) await this.#step;
     if (this.#state.kind !== 'leading') return;
     const { revision } = this.#state;
     this.#depose(why, limits.leaseMs);
     await this.#handOver(revision);
   }
 
-  /** Hands over at once where it leads. Ends in bounded time. */
+  /** Hands over at once where it leads. Ends within `handOverMsMax`, whatever NATS does. */
   async close(): Promise<void> {
-    while (this.#step !== undefined) await this.#step;
     const before = this.#state;
     if (before.kind === 'closed') return;
     this.#state = { kind: 'closed' };
     clearTimeout(this.#timer);
     this.#stopWatching?.();
+    await atMost(limits.handOverMsMax, this.#leave(before));
+  }
+
+  async #leave(before: State): Promise<void> {
+    // It may be writing the lease, and knows the revision then.
+    await this.#step;
     if (before.kind === 'leading') await this.#handOver(before.revision);
   }
 
@@ -154,9 +162,21 @@ export class Leadership {
     } catch (error) {
       this.#complaint = `the lease of the leader cannot be had from NATS: ${messageOf(error)}`;
       if (state.kind === 'leading') this.#doubt(state, messageOf(error));
-      // The bucket may have been removed.
-      if (this.#broker.state.kind === 'ready') await this.#store?.ensure().catch(() => {});
+      // The bucket may have been removed. Not for long: NATS may be about to be found away, and the next step says so.
+      if (this.#broker.state.kind === 'ready') await atMost(limits.leaseRequestMs, this.#ensured());
     }
+  }
+
+  #isClosed(): boolean {
+    return this.#state.kind === 'closed';
+  }
+
+  #ensured(): Promise<void> {
+    const seenTo = (): void => {
+      this.#ensuring = undefined;
+    };
+    this.#ensuring ??= Promise.resolve(this.#store?.ensure()).then(seenTo, seenTo);
+    return this.#ensuring;
   }
 
   async #renew(state: Leading): Promise<void> {
@@ -166,6 +186,7 @@ export class Leadership {
     if (revision !== undefined) return this.#renewed(state, revision);
     const lease = await this.#store!.look();
     if (lease.kind === 'held' && lease.token === state.token) return this.#renewed(state, lease.revision);
+    if (this.#isClosed()) return;
     if (lease.kind === 'held')
       this.#depose(`${lease.holder.id} leads since ${new Date(lease.holder.sinceMs).toISOString()}`);
     else this.#depose('the lease was removed');
@@ -191,6 +212,7 @@ export class Leadership {
 
   async #look(state: StandingBy): Promise<void> {
     const lease = await this.#store!.look();
+    if (this.#isClosed()) return;
     const now = performance.now();
     this.#see(state, lease, now);
     if (now < state.notBeforeMs) return;
@@ -204,6 +226,7 @@ export class Leadership {
       this.#again = true;
       return;
     }
+    if (this.#isClosed()) return this.#handOver(revision);
     this.#state = { kind: 'leading', self, token, revision, renewedAtMs: now, uncertain: false };
     this.#follow({ info: self, token });
     this.#options.onElected?.();

@@ -64,4 +64,6 @@ export const { limits, views: journalLimitViews } = defineLimits({
   lookMs: limit(250, 'ms', 'between two looks of a stand-by at the lease'),
   lookGapMs: limit(1_500, 'ms', 'without a look at the lease after which a stand-by begins to count anew'),
   leaseRequestMs: limit(1_000, 'ms', 'for one request about the lease'),
+  finishMsMax: limit(800, 'ms', 'for what was recorded to be stored, where a coordinator is told to end'),
+  handOverMsMax: limit(400, 'ms', 'for the lease to be given up, where a coordinator is told to end'),
 });

@@ -18,7 +18,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Broker, ensureStream } from '@regatta/broker';
+import { type Broker, ensureStream, type StreamNeeds } from '@regatta/broker';
 import { assert, RegattaError } from '@regatta/kernel';
 import { DiscardPolicy, headers, type NatsError, nanos, RetentionPolicy, StorageType } from 'nats';
 import { API, answerOf, apiNumber } from './asking.ts';
@@ -56,6 +56,24 @@ export interface JournalRecord {
 const lacksRoom = (thrown: unknown): boolean =>
   thrown instanceof RegattaError && thrown.code === 'STREAM_REFUSED' && /insufficient storage/.test(thrown.message);
 
+/** The stream that it needs, whatever its size and however many copies there are of it. */
+export const journalStream = (
+  namePrefix = 'REGATTA',
+  duplicateWindowMs: number = limits.duplicateWindowMs,
+): StreamNeeds => ({
+  name: `${namePrefix}_JOURNAL`,
+  subjects: [`${namePrefix.toLowerCase()}.journal.>`],
+  retention: RetentionPolicy.Limits,
+  storage: StorageType.File,
+  // Full is full: what was written before is not dropped for it.
+  discard: DiscardPolicy.New,
+  max_age: 0,
+  max_msgs: -1,
+  max_msgs_per_subject: -1,
+  max_msg_size: -1,
+  duplicate_window: nanos(duplicateWindowMs),
+});
+
 export class JournalLog {
   readonly #stream: Stream;
   readonly #options: JournalOptions;
@@ -77,20 +95,8 @@ export class JournalLog {
     const { namePrefix = 'REGATTA', replicas = 1, bytesMax = limits.streamBytesMax } = options;
     const prefix = `${namePrefix.toLowerCase()}.journal`;
     const stream = new Stream(broker, connected, `${namePrefix}_JOURNAL`, prefix);
-    const needs = {
-      name: stream.name,
-      subjects: [`${prefix}.>`],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
-      // Full is full: what was written before is not dropped for it.
-      discard: DiscardPolicy.New,
-      max_age: 0,
-      max_msgs: -1,
-      max_msgs_per_subject: -1,
-      max_msg_size: -1,
-      duplicate_window: nanos(options.duplicateWindowMs ?? limits.duplicateWindowMs),
-      num_replicas: replicas,
-    };
+    const duplicateWindowMs = options.duplicateWindowMs ?? limits.duplicateWindowMs;
+    const needs = { ...journalStream(namePrefix, duplicateWindowMs), num_replicas: replicas };
     for (let bytes = bytesMax; ; bytes /= 2) {
       try {
         await answerOf(broker, () => ensureStream(connected.jsm, { ...needs, max_bytes: bytes }));

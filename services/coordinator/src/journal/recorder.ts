@@ -14,6 +14,7 @@ import type { ResultStore, StoredResults } from '../engine/result-store.ts';
 import { dumpOf, dumpRuns, type EngineDump, type Insides, type StoredEntry, storedOf } from '../engine/revival.ts';
 import type { RunInputs } from '../engine/run-inputs.ts';
 import type { RunRecord } from '../engine/run-record.ts';
+import type { JournalObserver } from '../observe/observer.ts';
 import { bytesOfEntries, bytesOfResults, bytesOfRun, bytesOfSnapshot } from './codec.ts';
 import { limits } from './limits.ts';
 import type { JournalLog } from './log.ts';
@@ -36,6 +37,7 @@ export interface RecorderOptions {
   readonly onTrouble: (line: string) => void;
   /** Of steps, after which all of the engine is written down. */
   readonly bytesPerSnapshot: number;
+  readonly observer?: JournalObserver | undefined;
 }
 
 /** Steps that are written together, and what belongs before them. */
@@ -71,6 +73,8 @@ export class JournalRecorder implements Recorder {
   #round = 0;
   #draining = false;
   #lost: RegattaError | undefined;
+  /** What is asked of it from now on is never recorded. */
+  #finished = false;
 
   /** @param snapshots what those in the journal cover */
   constructor(options: RecorderOptions, snapshots: readonly number[]) {
@@ -99,6 +103,7 @@ export class JournalRecorder implements Recorder {
 
   settled(): Promise<void> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    if (this.#finished) return Promise.reject(closed());
     const batch = this.#batch ?? this.#unsettled.at(-1);
     if (batch === undefined) return Promise.resolve();
     const done = Promise.withResolvers<void>();
@@ -110,6 +115,7 @@ export class JournalRecorder implements Recorder {
     for (const part of inputs.parts()) {
       await this.#options.log.drained();
       await this.#appendInRoom(`inputs.${runId}`, part);
+      this.#options.observer?.wrote('inputs', part.byteLength);
     }
   }
 
@@ -132,9 +138,15 @@ export class JournalRecorder implements Recorder {
     return replayRun(log, runId, insides.history.get(runId).submittedAt);
   }
 
+  async finish(): Promise<void> {
+    const settled = this.settled().catch(() => {});
+    this.#finished = true;
+    await settled;
+  }
+
   end(): void {
     clearTimeout(this.#retry);
-    this.#give(new RegattaError('JOURNAL_CLOSED', 'this coordinator leads no more'));
+    this.#give(closed());
   }
 
   #forget(kind: string): void {
@@ -182,27 +194,36 @@ export class JournalRecorder implements Recorder {
   }
 
   #write(batch: Batch): void {
-    const { log, insides } = this.#options;
+    const { log, insides, observer } = this.#options;
     const round = this.#round;
+    const writtenAt = performance.now();
     batch.written = true;
     // R1. What becomes of them is known by the record that follows.
     for (const [runId, parts] of batch.results) {
       if (insides.history.find(runId)?.results.dropped === true) continue;
-      log.append(`results.${runId}`, bytesOfResults(parts)).then(
+      const bytes = bytesOfResults(parts);
+      observer?.wrote('results', bytes.byteLength);
+      log.append(`results.${runId}`, bytes).then(
         () => batch.results.delete(runId),
         () => {},
       );
     }
     for (const run of batch.ended) {
-      log.append(`ended.${run.id}`, bytesOfRun(run.dump())).then(
+      const bytes = bytesOfRun(run.dump());
+      observer?.wrote('ended', bytes.byteLength);
+      log.append(`ended.${run.id}`, bytes).then(
         () => batch.ended.delete(run),
         () => {},
       );
     }
     const bytes = bytesOfEntries(batch.entries);
     this.#bytesSinceDump += bytes.byteLength;
+    observer?.wrote('events', bytes.byteLength);
     log.append('events', bytes).then(
-      (sequence) => this.#safe(batch, sequence),
+      (sequence) => {
+        observer?.stored(performance.now() - writtenAt);
+        this.#safe(batch, sequence);
+      },
       (error: RegattaError) => this.#refused(error, round),
     );
   }
@@ -220,12 +241,15 @@ export class JournalRecorder implements Recorder {
 
   /** The books are now as far as the dump. */
   #snapshot(engine: EngineDump, covers: number): void {
-    const { log, insides, onTrouble } = this.#options;
+    const { log, insides, onTrouble, observer } = this.#options;
     // Those that have just ended are in no snapshot of the scheduler any more, and not written by themselves yet.
     const ended = [...this.#unsettled, ...(this.#batch ? [this.#batch] : [])].flatMap((batch) => [...batch.ended]);
     const runs = [...dumpRuns(insides, engine), ...ended.map((run) => run.dump())];
-    log.append('snapshot', bytesOfSnapshot({ covers, engine, runs })).then(
+    const bytes = bytesOfSnapshot({ covers, engine, runs });
+    observer?.wrote('snapshot', bytes.byteLength);
+    log.append('snapshot', bytes).then(
       () => {
+        observer?.storedSnapshot();
         this.#snapshots.push(covers);
         while (this.#snapshots.length > limits.snapshotsKept) this.#snapshots.shift();
         if (this.#snapshots.length < limits.snapshotsKept) return;
@@ -239,6 +263,7 @@ export class JournalRecorder implements Recorder {
   #refused(error: RegattaError, round: number): void {
     if (this.#lost !== undefined || round !== this.#round) return;
     if (error.code !== 'JOURNAL_FULL') return this.#lose(error);
+    this.#options.observer?.refused();
     // R2. The log has dropped what came behind it as well.
     this.#round++;
     for (const batch of this.#unsettled) batch.written = false;
@@ -290,3 +315,5 @@ export class JournalRecorder implements Recorder {
     this.#waiters = [];
   }
 }
+
+const closed = (): RegattaError => new RegattaError('JOURNAL_CLOSED', 'this coordinator leads no more');

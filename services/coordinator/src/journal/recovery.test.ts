@@ -162,6 +162,38 @@ describe('an engine that takes over', () => {
     assert.equal(second.engine.run(over).inputs, undefined);
   });
 
+  it('knows of nodes that left that they did, and awaits none of them', async () => {
+    const first = await begin();
+    const [left, stays] = ['a', 'b'].map((id) => new FakeNode(first.engine, id)) as [FakeNode, FakeNode];
+    const safe = Promise.withResolvers<void>();
+    first.engine.leaving('a', left.incarnation);
+    first.engine.left('a', left.incarnation, safe.resolve);
+    await safe.promise;
+    first.engine.end('enough');
+    const { engine } = await begin();
+    assert.deepEqual(
+      engine.nodes().map(({ introduction, awaited }) => [introduction.nodeId, awaited]),
+      [[stays.id, true]],
+    );
+  });
+
+  it('has all that was recorded before the one before it was told to finish, and nothing after', async () => {
+    const first = await begin();
+    const before = first.engine.submitSafely(requestFor({ tasks: 10 }));
+    // It looks first whether it can be recorded.
+    await new Promise(setImmediate);
+    const finished = first.engine.finish();
+    await assert.rejects(first.engine.submitSafely(requestFor({ tasks: 10 })), { code: 'JOURNAL_CLOSED' });
+    await finished;
+    const id = await before;
+    first.engine.end('enough');
+    const { engine } = await begin();
+    assert.deepEqual(
+      engine.runs().map((run) => run.id),
+      [id],
+    );
+  });
+
   it('wakes up for a deadline that an earlier one had asked for, from a snapshot on as well', async () => {
     const first = await begin({ bytesPerSnapshot: 1 });
     const id = await first.engine.submitSafely(requestFor({ deadlineMs: 1_500 }));

@@ -124,6 +124,25 @@ describe('a puller', () => {
     assert.deepEqual(toldFroms(), [10]);
   });
 
+  it('hands back only the rest of a chunk that is partly done: what is done is told, and not for others to do', async () => {
+    const node = newNode('a');
+    node.puller.pull('r', 1);
+    await coordinator.queue([chunk(0)]);
+    await coordinator.until(() => node.given.length === 1, 'it is given');
+    node.puller.handBack();
+    node.puller.report(outcomeOf({ ...chunk(0), to: 4 }, { kind: 'open' }));
+    node.puller.report(outcomeOf({ ...chunk(0), from: 4, to: 4 }, { kind: 'stopped' }, []));
+    await coordinator.until(settled, 'it is gone');
+    await coordinator.until(() => coordinator.told.length === 2, 'both are told');
+    assert.deepEqual(
+      coordinator.told.map(({ outcome: { from, to, end } }) => [from, to, end?.$case]),
+      [
+        [0, 4, undefined],
+        [4, 4, 'stopped'],
+      ],
+    );
+  });
+
   it('tells a chunk that was stopped by order, and lets go of it', async () => {
     const node = newNode('a');
     node.puller.pull('r', 1);

@@ -56,8 +56,10 @@ interface Held {
   laneMs: number;
   /** Whether the executor has told its end, which is not stored yet. */
   ended: boolean;
-  /** Stopped, it goes back to the queue. */
+  /** Stopped, it goes back: to the queue as it is, or, where some of it is done, by the coordinator without that. */
   returning: boolean;
+  /** Some of its tasks are done. */
+  begun: boolean;
 }
 
 export class Puller {
@@ -69,6 +71,8 @@ export class Puller {
   readonly #working: NodeJS.Timeout;
   readonly #endListening: () => void;
   #poisoned = 0;
+  #tooOften = 0;
+  readonly #delivered = { first: 0, again: 0 };
 
   constructor(broker: Broker, options: PullerOptions) {
     const { nodeId, incarnation, log } = options;
@@ -94,6 +98,11 @@ export class Puller {
   /** Chunks that were taken and are not acknowledged. */
   get held(): number {
     return this.#held.size;
+  }
+
+  /** What NATS has delivered here, since this process began. */
+  get deliveries() {
+    return { ...this.#delivered, tooOften: this.#tooOften, unreadable: this.#poisoned };
   }
 
   /** Unreadable messages, since this process began. */
@@ -151,7 +160,8 @@ export class Puller {
     if (outcome.end.kind === 'completed') {
       run.chunkMs += (held.laneMs - run.chunkMs) * (run.chunkMs === 0 ? 1 : NEWEST_WEIGHT);
     }
-    if (outcome.end.kind === 'stopped' && held.returning) {
+    held.begun ||= outcome.to > outcome.from;
+    if (outcome.end.kind === 'stopped' && held.returning && !held.begun) {
       this.#held.delete(outcome.attemptId);
       run.answers.giveBack(held.handle);
       this.#forgetIfDone(run);
@@ -178,6 +188,7 @@ export class Puller {
 
   #take(run: PulledRun, taken: Taken): void {
     const { handle, deliveries } = taken;
+    this.#delivered[deliveries > 1 ? 'again' : 'first']++;
     clearTimeout(run.missing);
     run.missing = undefined;
     // On its way as we stopped.
@@ -191,12 +202,13 @@ export class Puller {
       return;
     }
     if (run.ended.has(attemptId)) return run.answers.ack(handle);
-    const held: Held = { run, handle, laneMs: 0, ended: false, returning: false };
+    const held: Held = { run, handle, laneMs: 0, ended: false, returning: false, begun: false };
     this.#held.set(attemptId, held);
     run.atWork++;
     // Should it end as delivered too often, somebody will ask who had it.
     if (deliveries > 1) this.#outbox.tellTaking(assignment, deliveries);
     if (deliveries > limits.deliveriesMax) {
+      this.#tooOften++;
       const { outcome, message } = deliveredTooOften(assignment, deliveries, this.#options.nodeId);
       this.#options.log.warn(`run ${run.runId}: ${message}`);
       this.report(outcome);

@@ -2,7 +2,9 @@
  * The queues of this node: a connection to NATS from when it is known where that is, and the chunks that are taken from
  * there. Runs may be pulled for before there is a connection; they begin when it is there.
  */
-import { Broker, type BrokerOptions } from '@regatta/broker';
+import { checkNats } from '@regatta/access';
+import { Broker, hasCredentials, type NatsSite } from '@regatta/broker';
+import { messageOf } from '@regatta/kernel';
 import type { Logger } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome } from '../hosts/work.ts';
@@ -11,8 +13,10 @@ import { Puller } from './puller.ts';
 
 export interface QueuesOptions {
   readonly nodeId: string;
-  /** Undefined where the coordinator is to say where NATS is. */
-  readonly nats: Omit<BrokerOptions, 'name'> | undefined;
+  /** Undefined, or without servers, where the coordinator is to say where NATS is. */
+  readonly nats: NatsSite | undefined;
+  /** A NATS of which others can make use is to be put up with. */
+  readonly insecure: boolean;
   readonly incarnation: () => number;
   readonly executor: Executor;
   readonly log: Logger;
@@ -22,15 +26,27 @@ export class Queues {
   readonly #options: QueuesOptions;
   #end: { readonly broker: Broker; readonly puller: Puller } | undefined;
   #behind: NodeJS.Timeout | undefined;
+  /** Why what the coordinator says of NATS is of no use. */
+  #refused = '';
 
   constructor(options: QueuesOptions) {
     this.#options = options;
-    if (options.nats !== undefined) this.#open(options.nats);
+    if (options.nats !== undefined && options.nats.servers.length > 0) this.#open(options.nats);
   }
 
   /** What the node was told by its own configuration is better. */
   found(servers: readonly string[]): void {
-    if (this.#end === undefined) this.#open({ servers });
+    if (this.#end !== undefined) return;
+    const { nats, insecure, log } = this.#options;
+    const site = { ...nats, servers };
+    try {
+      const warning = checkNats({ servers, hasCredentials: hasCredentials(site), insecure });
+      if (warning !== undefined) log.warn(warning);
+      this.#open(site);
+    } catch (thrown) {
+      if (this.#refused === '') log.warn(messageOf(thrown));
+      this.#refused = messageOf(thrown);
+    }
   }
 
   /** Chunks from queues that are here. */
@@ -38,10 +54,22 @@ export class Queues {
     return this.#end?.puller.held ?? 0;
   }
 
+  /** `usable` is undefined where there are no queues. */
+  get figures() {
+    const state = this.#end?.broker.state;
+    const none = { first: 0, again: 0, tooOften: 0, unreadable: 0 };
+    return {
+      usable: state && state.kind === 'ready',
+      held: this.held,
+      pendingBytes: this.#end?.puller.waitingBytes ?? 0,
+      deliveries: this.#end?.puller.deliveries ?? none,
+    };
+  }
+
   /** Why no chunks can be taken just now; empty where they can. */
   get complaint(): string {
     const state = this.#end?.broker.state;
-    return state?.kind === 'waiting' ? state.complaint : '';
+    return state?.kind === 'waiting' ? state.complaint : this.#refused;
   }
 
   pull(runId: string, lanes: number): void {
@@ -73,7 +101,7 @@ export class Queues {
     return `regatta node ${this.#options.nodeId}`;
   }
 
-  #open(nats: Omit<BrokerOptions, 'name'>): void {
+  #open(nats: NatsSite): void {
     const { nodeId, incarnation, executor, log } = this.#options;
     const broker = new Broker({ ...nats, name: this.#name });
     let said = '';

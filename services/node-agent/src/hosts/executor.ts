@@ -65,6 +65,7 @@ export class Executor {
   #queue: Held[] = [];
   readonly #watch: NodeJS.Timeout;
   #memoryCheckedAt = 0;
+  readonly #taken = { pushed: 0, pulled: 0 };
   /** Who has asked to hold. */
   readonly #holders = new Set<string>();
 
@@ -101,6 +102,17 @@ export class Executor {
 
   get hosts(): number {
     return this.#pool.size;
+  }
+
+  /** How it stands, and how many attempts it was given so far. */
+  get figures() {
+    let [lanes, lanesBusy] = [0, 0];
+    for (const run of this.#runs.values()) {
+      lanes = Math.max(lanes, run.lanes);
+      lanesBusy += Math.min(run.active, run.lanes);
+    }
+    const [waiting, runs, held] = [this.#queue.length, this.#runs.size, this.#holders.size > 0];
+    return { lanes: Math.max(lanes, lanesBusy), lanesBusy, waiting, runs, held, taken: this.#taken };
   }
 
   get pool(): HostPool {
@@ -140,6 +152,7 @@ export class Executor {
       told: false,
     };
     this.#held.set(assignment.attemptId, held);
+    this.#taken[run.order.pulled ? 'pulled' : 'pushed']++;
     this.#queue.push(held);
     if (run.lanes === 0) this.#end(held, { kind: 'stopped' });
     else this.#fill();
@@ -181,6 +194,11 @@ export class Executor {
   /** Runs whose chunks are pulled, or else those whose chunks are pushed here. */
   openRuns(pulled: boolean): string[] {
     return [...this.#runs.values()].flatMap(({ order }) => (order.pulled === pulled ? [order.runId] : []));
+  }
+
+  /** It has nothing to do. */
+  get idle(): boolean {
+    return this.#held.size === 0;
   }
 
   /** Attempts that were pushed here and go on. */
@@ -384,7 +402,7 @@ export class Executor {
       const { taskTimeoutMs } = held.run.order;
       if (taskTimeoutMs === 0 || now - heardAt < taskTimeoutMs + slackMsOf(held)) continue;
       held.timedOut = true;
-      held.host!.kill('order');
+      held.host!.kill('order', 'time-limit');
     }
     if (now - this.#memoryCheckedAt < limits.memoryWatchMs) return;
     this.#memoryCheckedAt = now;

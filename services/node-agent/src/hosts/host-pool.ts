@@ -1,7 +1,7 @@
 /** The node's host processes: started ahead of need, reused by later runs, replaced when worn, ended when idle for long. */
 import { type HostLimits, limits } from '../limits.ts';
 import type { WorkloadCard } from '../worker/messages.ts';
-import { Host, type HostDeath, type HostEvents } from './host.ts';
+import { Host, type HostDeath, type HostEnd, type HostEvents, hostEnds } from './host.ts';
 
 export class HostPool {
   readonly #hosts = new Set<Host>();
@@ -14,6 +14,8 @@ export class HostPool {
   #held = false;
   /** Hosts in a row that died before they were ready. */
   #stillborn = 0;
+  #starts = 0;
+  readonly #ends = Object.fromEntries(hostEnds.map((end) => [end, 0])) as Record<HostEnd, number>;
 
   /**
    * @param prestarted single-threaded hosts to keep ready, whatever happens to them
@@ -40,6 +42,18 @@ export class HostPool {
 
   get size(): number {
     return this.#hosts.size;
+  }
+
+  /** How many there are, how many there were, and what they take just now. */
+  figures() {
+    const states = { starting: 0, idle: 0, busy: 0 };
+    let rssBytes = 0;
+    for (const host of this.#hosts) {
+      host.readMemory();
+      rssBytes += host.rssBytes;
+      states[host.attempts.size > 0 ? 'busy' : host.wasReady ? 'idle' : 'starting']++;
+    }
+    return { states, rssBytes, starts: this.#starts, ends: this.#ends };
   }
 
   /** What the hosts can run. @throws Error where no host gets as far as saying so */
@@ -75,7 +89,7 @@ export class HostPool {
     if (usable.length < Math.max(limits.hostsLeast, limits.hostsPerCoreMax * this.#prestarted)) return true;
     const spare = this.#singles() > this.#prestarted;
     const idle = usable.find((host) => host.attempts.size === 0 && (host.threads > 1 || spare));
-    idle?.kill('order');
+    idle?.kill('order', 'idle');
     return idle !== undefined;
   }
 
@@ -89,7 +103,7 @@ export class HostPool {
       // Before it goes, so that nobody waits for the start of its successor.
       if (!this.#closing && this.#singles() < this.#prestarted) this.#start(1, 1);
     }
-    if (host.retiring && host.attempts.size === 0) host.kill('order');
+    if (host.retiring && host.attempts.size === 0) host.kill('order', 'worn');
   }
 
   /** While it is on no task begins in any host. */
@@ -115,6 +129,7 @@ export class HostPool {
 
   #start(threads: number, concurrency: number): Host {
     const host = new Host(threads, concurrency, this.#limits, this.#events);
+    this.#starts++;
     this.#hosts.add(host);
     if (this.#held) host.hold(true);
     const born = (): void => {
@@ -126,6 +141,7 @@ export class HostPool {
 
   #buried(host: Host, death: HostDeath, events: Pick<HostEvents, 'death'>): void {
     this.#hosts.delete(host);
+    this.#ends[host.endedFor]++;
     this.#stillborn = host.wasReady || host.killedFor !== undefined ? 0 : this.#stillborn + 1;
     if (this.#stillborn === limits.stillbornMax) this.#onUnable(death.stderrTail.trim() || `exit ${death.exit}`);
     events.death(host, death);
@@ -143,7 +159,7 @@ export class HostPool {
     for (const host of this.#hosts) {
       if (host.attempts.size > 0 || now - host.idleSince < limits.hostIdleMsMax) continue;
       if (host.threads === 1 && singles-- <= this.#prestarted) continue;
-      host.kill('order');
+      host.kill('order', 'idle');
     }
   }
 }

@@ -45,6 +45,10 @@ export interface HostEvents {
 /** Why we killed it: because its work was to stop, or because it took too much memory. */
 export type KillReason = 'order' | 'memory';
 
+/** Why a host has ended, for people. Those that we ended ourselves first. */
+export const hostEnds = ['order', 'time-limit', 'worn', 'idle', 'memory', 'crashed', 'not-started'] as const;
+export type HostEnd = (typeof hostEnds)[number];
+
 export class Host {
   readonly threads: number;
   readonly concurrency: number;
@@ -53,6 +57,7 @@ export class Host {
   readonly attempts = new Set<number>();
   wasReady = false;
   killedFor: KillReason | undefined;
+  #endedFor: HostEnd | undefined;
   /** It is given nothing more, and ends when it has nothing left. */
   retiring = false;
   /** It works on a suspect, and on nothing beside. */
@@ -195,9 +200,15 @@ export class Host {
     this.#send({ kind: 'hold', on });
   }
 
-  /** At once, whatever it is doing. Its death is told like any other. */
-  kill(reason: KillReason): void {
+  /** To be asked when it has ended. */
+  get endedFor(): HostEnd {
+    return this.#endedFor ?? (this.wasReady ? 'crashed' : 'not-started');
+  }
+
+  /** At once, whatever it is doing. Its death is told like any other. @param end by what name, if not by its reason's */
+  kill(reason: KillReason, end: HostEnd = reason): void {
     this.killedFor ??= reason;
+    this.#endedFor ??= end;
     this.#child.kill('SIGKILL');
   }
 

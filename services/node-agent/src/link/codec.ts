@@ -23,6 +23,8 @@ export interface Introduction {
   readonly machine: Machine;
   readonly workloads: readonly WorkloadCard[];
   readonly version: string;
+  /** HOST:PORT; empty for none. */
+  readonly metricsAddress?: string;
 }
 
 /** What is left of an earlier connection. */
@@ -33,7 +35,8 @@ export interface Leftovers {
   readonly pushed: { readonly incarnation: number; readonly attempts: number[]; readonly runs: string[] } | undefined;
 }
 
-export function helloOf({ nodeId, machine, workloads, version, limits }: Introduction, left: Leftovers): Hello {
+export function helloOf(introduction: Introduction, left: Leftovers): Hello {
+  const { nodeId, machine, workloads, version, limits, metricsAddress = '' } = introduction;
   return {
     protocolMin: protocol.min,
     protocolMax: protocol.max,
@@ -47,6 +50,7 @@ export function helloOf({ nodeId, machine, workloads, version, limits }: Introdu
     limits: [...limits],
     pulls: left.pulls,
     resume: left.pushed,
+    metricsAddress,
   };
 }
 

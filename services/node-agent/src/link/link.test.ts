@@ -17,6 +17,9 @@ type Stream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 /** A coordinator that welcomes whoever comes, and writes down what it is told. */
 class Coordinator {
   readonly reports: Report[] = [];
+  /** What came beside hellos and heartbeats, in order. */
+  readonly frames: string[] = [];
+  durable = false;
   readonly #server = new Server();
   #stream: Stream | undefined;
   #heard = Promise.withResolvers<void>();
@@ -41,9 +44,10 @@ class Coordinator {
           heartbeatMs: 60_000,
           leaseMs: 60_000,
           natsServers: [],
-          durable: false,
-          resumed: false,
+          durable: this.durable,
+          resumed: this.durable,
         });
+      else if (frame !== undefined) this.frames.push(frame.$case);
       if (frame?.$case === 'report') this.reports.push(frame.value);
       this.#heard.resolve();
       this.#heard = Promise.withResolvers();
@@ -63,6 +67,11 @@ class Coordinator {
     this.#stream!.write({ frame: { $case: 'welcome', value: welcome } });
   }
 
+  /** The connection, not the server. */
+  hangUp(): void {
+    this.#stream!.end();
+  }
+
   pause(): void {
     this.#stream!.pause();
   }
@@ -71,7 +80,7 @@ class Coordinator {
     this.#stream!.resume();
   }
 
-  order(work: { handBack?: boolean; cancel?: number[] }): void {
+  order(work: { handBack?: boolean; cancel?: number[]; acknowledged?: number }): void {
     const drain = work.handBack === undefined ? undefined : { handBack: work.handBack };
     const value = {
       open: [],
@@ -81,7 +90,7 @@ class Coordinator {
       drain,
       pull: [],
       stopPull: [],
-      acknowledged: 0,
+      acknowledged: work.acknowledged ?? 0,
     };
     this.#stream!.write({ frame: { $case: 'work', value } });
   }
@@ -232,3 +241,65 @@ describe('an order to drain', () => {
     assert.deepEqual(told, ['cancel 5', 'hand back true', 'hand back false', 'cancel 6']);
   });
 });
+
+describe('a node that leaves', () => {
+  const leaving = (times: number): Promise<void> =>
+    coordinator.until(() => coordinator.frames.filter((frame) => frame === 'leaving').length >= times, 'it says so');
+
+  it('says so before what it lets go of, and is settled once it has been ordered to drain', async () => {
+    link.leave();
+    link.report(outcome(1, {}));
+    await heard(1);
+    assert.deepEqual(coordinator.frames, ['leaving', 'report']);
+    assert.equal(link.settled, false);
+    coordinator.order({ handBack: false });
+    await coming(() => link.settled, 'it to be settled');
+  });
+
+  it('says so again on its next connection, and is not settled before it is answered there', async () => {
+    link.leave();
+    await leaving(1);
+    coordinator.order({ handBack: false });
+    await coming(() => link.settled, 'it to be settled');
+    coordinator.hangUp();
+    await leaving(2);
+    assert.equal(link.settled, false);
+    coordinator.order({ handBack: false });
+    await coming(() => link.settled, 'it to be settled again');
+  });
+
+  it('is not settled while what it told could be lost with its coordinator', async () => {
+    coordinator.durable = true;
+    coordinator.hangUp();
+    await coming(() => link.connected && link.durable, 'a durable coordinator');
+    link.report(outcome(1, {}));
+    link.leave();
+    await heard(1);
+    coordinator.order({ handBack: false, acknowledged: 0 });
+    await coming(() => told.includes('hand back false'), 'the order to drain');
+    assert.equal(link.settled, false);
+    coordinator.order({ acknowledged: 1 });
+    await coming(() => link.settled, 'it to be settled');
+  });
+
+  it('goes once its goodbye was heard, and does not come back', async () => {
+    link.leave();
+    await leaving(1);
+    let gone = false;
+    const going = link.goodbye().then(() => {
+      gone = true;
+    });
+    await coordinator.until(() => coordinator.frames.includes('goodbye'), 'it says goodbye');
+    await new Promise(setImmediate);
+    assert.equal(gone, false);
+    coordinator.hangUp();
+    await going;
+    await running;
+    assert.deepEqual(coordinator.frames, ['leaving', 'goodbye']);
+  });
+});
+
+async function coming(holds: () => boolean, what: string): Promise<void> {
+  for (const giveUpAt = performance.now() + 10_000; !holds(); await new Promise(setImmediate))
+    assert.ok(performance.now() < giveUpAt, `waited in vain for ${what}`);
+}

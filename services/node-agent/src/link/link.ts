@@ -7,29 +7,25 @@
  * - K2: without an answer to heartbeats for a lease's time the coordinator counts as gone: work is dropped, as it
  *   counts us gone too and has given the work to others. Where it keeps a journal the work goes on for a while: there may
  *   be a next one who knows of it.
+ * - K3: a node that leaves says so on each connection, before anything else: what it lets go of must not come back to it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import { messageOf, RegattaError } from '@regatta/kernel';
-import type {
-  ConnectRequest,
-  ConnectResponse,
-  NodeLinkServiceClient,
-  Refusal,
-  Welcome,
-  Work,
-} from '@regatta/proto/node';
-import { NodeLinkClient } from '@regatta/proto/services';
+import type { ConnectRequest, ConnectResponse, Refusal, Welcome, Work } from '@regatta/proto/node';
 import type { Logger } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome, RunOrder } from '../hosts/work.ts';
 import { limits } from '../limits.ts';
 import type { LateFailure } from '../worker/messages.ts';
 import { Backoff } from './backoff.ts';
+import { dial, showing } from './channel.ts';
 import { assignmentOf, helloOf, type Introduction, type Leftovers, runOrderOf, wireOutcomeOf } from './codec.ts';
 
 /** About what a failure takes beside its texts. */
 const FAILURE_BYTES = 64;
+/** How a connection ends that had no token, or a wrong one. */
+const TOKEN_REFUSED = 'TOKEN_REFUSED';
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 
@@ -62,6 +58,8 @@ export interface Queues {
 export interface LinkOptions {
   /** Of the coordinators of one cluster. The one that leads is found among them. */
   readonly addresses: readonly string[];
+  /** Asked for anew at each try: it may have been replaced. Undefined, or gives nothing, to show none. */
+  readonly token?: () => string | undefined;
   readonly introduction: Introduction;
   readonly executor: Executor;
   readonly queues: Queues;
@@ -88,12 +86,19 @@ export class Link {
   #full = false;
   #flushPlanned = false;
   #incarnation = 0;
+  #joins = 0;
   #welcome = false;
   #flushedAt = Number.NEGATIVE_INFINITY;
   /** What was said of failures to connect: each once, not at every try. */
   readonly #complaints = new Set<string>();
   /** Which of the addresses is next. */
   #turn = 0;
+  /** This node is about to end. */
+  #leaving = false;
+  /** The coordinator that is there knows, and has ordered all that it will. */
+  #released = false;
+  /** Of the connection that there is, or was last. */
+  #ending: Promise<Ending> | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -105,7 +110,8 @@ export class Link {
    */
   async run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const { complaint, code } = await this.#connectOnce();
+      this.#ending = this.#connectOnce();
+      const { complaint, code } = await this.#ending;
       if (!this.#durable || performance.now() - this.#connectedAt > limits.resumeMsMax) this.#forget();
       if (code === 'PROTOCOL_VERSION') throw new RegattaError(code, complaint);
       if (this.#closing.signal.aborted) return;
@@ -119,8 +125,12 @@ export class Link {
   async #beforeNextTry(code: string): Promise<void> {
     this.#turn = (this.#turn + 1) % this.#options.addresses.length;
     if (this.#turn > 0) return;
+    if (code === TOKEN_REFUSED) return this.#rest(limits.refusedRetryMs);
     const seeking = this.#durable || code === 'NOT_LEADING';
-    const waitMs = Math.min(this.#backoff.nextMs(), seeking ? limits.seekMsMax : limits.reconnectMsMax);
+    return this.#rest(Math.min(this.#backoff.nextMs(), seeking ? limits.seekMsMax : limits.reconnectMsMax));
+  }
+
+  async #rest(waitMs: number): Promise<void> {
     await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
@@ -143,9 +153,59 @@ export class Link {
     return { pulls, pushed: { incarnation: this.#incarnation, attempts, runs: executor.openRuns(false) } };
   }
 
+  /** Tells whoever coordinates that this node is about to end: it is to get no more work (K3). */
+  leave(): void {
+    this.#leaving = true;
+    if (this.connected) this.#sayLeaving();
+  }
+
+  /** There is a coordinator, and it has taken this node in. */
+  get connected(): boolean {
+    return this.#stream !== undefined && this.#welcome;
+  }
+
+  /** What the coordinator knows of this node outlives it. */
+  get durable(): boolean {
+    return this.#durable;
+  }
+
+  /** Of a node that leaves: nothing is left to be told, and nothing more will be ordered. */
+  get settled(): boolean {
+    const untold = this.#outbox.length + this.#late.length + this.#unacknowledged.length;
+    return untold === 0 && (!this.connected || this.#released);
+  }
+
+  /** The last word, for where there is a coordinator to hear it. Resolves when it has, for good, or the link has ended. */
+  async goodbye(): Promise<void> {
+    this.#closing.abort();
+    if (!this.connected) return;
+    this.#stream!.write({ frame: { $case: 'goodbye', value: {} } });
+    await this.#ending;
+  }
+
+  #sayLeaving(): void {
+    this.#released = false;
+    this.#stream!.write({ frame: { $case: 'leaving', value: {} } });
+  }
+
   close(): void {
     this.#closing.abort();
     this.#stream?.cancel();
+  }
+
+  /** Whether a coordinator has taken it in, and is still there. */
+  get joined(): boolean {
+    return this.#welcome && this.#stream !== undefined;
+  }
+
+  /** How often one has. */
+  get joins(): number {
+    return this.#joins;
+  }
+
+  /** Of outcomes that wait to be sent, or to be acknowledged. */
+  get pendingBytes(): number {
+    return this.#outboxBytes;
   }
 
   /** The number of the connection that there is, or was last. */
@@ -191,7 +251,7 @@ export class Link {
     const { addresses, introduction } = this.#options;
     const address = addresses[this.#turn]!;
     const client = dial(address);
-    const stream = client.connect();
+    const stream = client.connect(showing(this.#options.token?.()));
     const { promise, resolve } = Promise.withResolvers<Ending>();
     const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
     this.#stream = stream;
@@ -222,7 +282,7 @@ export class Link {
           return this.#options.executor.desk.heard(frame.value);
         case 'heartbeatAckMs':
           this.#connectedAt = performance.now();
-          return pulse.acknowledged();
+          return pulse.acknowledged(frame.value);
       }
     });
     stream.on('drain', () => {
@@ -235,7 +295,8 @@ export class Link {
       this.#options.executor.desk.disconnected();
       client.close();
       this.#stream = undefined;
-      if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code: '' });
+      const code = error?.code === status.UNAUTHENTICATED ? TOKEN_REFUSED : '';
+      if (refusal === undefined) resolve({ complaint: explainEnd(address, error), code });
       else resolve({ complaint: `${address}: ${refusal.message}`, code: refusal.code });
     };
     stream.on('error', ended);
@@ -255,6 +316,7 @@ export class Link {
     if (drain !== undefined) {
       queues.handBack();
       executor.handBack(drain.handBack);
+      this.#released = this.#leaving;
     }
     for (const order of pull.map((wire) => runOrderOf(wire, true))) {
       executor.open(order);
@@ -277,6 +339,8 @@ export class Link {
     this.#welcome = true;
     this.#connectedAt = performance.now();
     this.#incarnation = incarnation;
+    this.#joins++;
+    if (this.#leaving) this.#sayLeaving();
     this.#planFlush();
     const { log, introduction, onWelcome, queues } = this.#options;
     this.#backoff.reset();
@@ -312,18 +376,6 @@ function sizeOf({ results, timing, failures }: Outcome): number {
   return bytes;
 }
 
-/** Anew for each connection: one that was cut in silence would take the next stream too, and lead nowhere. */
-const dial = (address: string): NodeLinkServiceClient =>
-  new NodeLinkClient(address, credentials.createInsecure(), {
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.max_receive_message_length': limits.messageBytesMax,
-    'grpc.max_send_message_length': limits.messageBytesMax,
-    'grpc-node.flow_control_window': limits.windowBytes,
-    // The wait between tries is ours: gRPC's own grows to minutes.
-    'grpc.initial_reconnect_backoff_ms': limits.reconnectMsMin,
-    'grpc.max_reconnect_backoff_ms': limits.reconnectMsMax,
-  });
-
 /** Tells the coordinator that we live, and notices when it does not answer (K2). */
 class Heartbeat {
   readonly #stream: Stream;
@@ -332,6 +384,9 @@ class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   /** When the oldest heartbeat without an answer was sent. A time in which this process stood still does not count. */
   #unansweredAt: number | undefined;
+  /** When the newest one was sent, and how long its echo took; 0 while there is none. */
+  #sentMs = 0;
+  #roundTripMs = 0;
 
   constructor(stream: Stream, pulse: () => Pulse, onSilence: () => void) {
     this.#stream = stream;
@@ -344,11 +399,16 @@ class Heartbeat {
       const now = performance.now();
       this.#unansweredAt ??= now;
       if (now - this.#unansweredAt > leaseMs) return this.#onSilence();
-      this.#stream.write({ frame: { $case: 'heartbeat', value: { sentMs: now, ...this.#pulse() } } });
+      const clock = { sentMs: now, wallMs: Date.now(), roundTripMs: this.#roundTripMs };
+      this.#stream.write({ frame: { $case: 'heartbeat', value: { ...clock, ...this.#pulse() } } });
+      this.#sentMs = now;
+      this.#roundTripMs = 0;
     }, everyMs);
   }
 
-  acknowledged(): void {
+  /** @param sentMs of the heartbeat that it is the echo of */
+  acknowledged(sentMs: number): void {
+    if (sentMs === this.#sentMs) this.#roundTripMs = performance.now() - sentMs;
     this.#unansweredAt = undefined;
   }
 
@@ -364,6 +424,8 @@ function explainEnd(address: string, error: ServiceError | undefined): string {
   switch (error.code) {
     case status.UNAVAILABLE:
       return `cannot reach a coordinator at ${address} (${reasonIn(error.details)}); trying again`;
+    case status.UNAUTHENTICATED:
+      return `${address}: ${error.details}; trying again`;
     case status.UNIMPLEMENTED:
       return `${address} is a gRPC server but no Regatta coordinator; check --coordinator; trying again`;
     case status.CANCELLED:

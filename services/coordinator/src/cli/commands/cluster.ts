@@ -1,17 +1,21 @@
 /** up, down, status, serve: the cluster on this machine. */
 import { tmpdir } from 'node:os';
+import { checkListen, checkNats, isInsecure } from '@regatta/access';
+import { hasCredentials, type NatsFlags, type NatsSite, resolveNats } from '@regatta/broker';
 import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, hasLostNats, up } from '../../embedded/cluster.ts';
 import { type ClusterState, readState, stateDirectory } from '../../embedded/state.ts';
 import { limits } from '../../engine/limits.ts';
 import { limits as journalLimits } from '../../journal/limits.ts';
-import { type NatsFlags, resolveNats } from '../../nats-options.ts';
 import { exitCode } from '../exit.ts';
 import { limits as cliLimits } from '../limits.ts';
+import { addMetricsOptions, type MetricsFlags, metricsOf } from '../metrics-options.ts';
+import { addNatsOptions } from '../nats-options.ts';
 import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
-import { print, printJson } from '../output.ts';
-import { natsText, statusObject, verboseObject, verboseText } from '../render/status.ts';
+import { print, printJson, remark } from '../output.ts';
+import { insecureText, natsText, statusObject, verboseObject, verboseText } from '../render/status.ts';
 import { type ClusterOptions, withCluster } from '../session.ts';
+import { insecureOption, tokenFileOption, tokenIn } from '../token.ts';
 import { nodesTable } from './nodes.ts';
 
 const LISTEN_DEFAULT = '127.0.0.1:7420';
@@ -49,10 +53,15 @@ function addUp(program: Command, interrupted: AbortSignal): void {
     .description('start a cluster on this machine: a coordinator and node-agents')
     .option('--agents <n>', 'node-agents to start', wholeNumber(1, cliLimits.agentsMax), AGENTS_DEFAULT)
     .addOption(listenOption().default('127.0.0.1:0'))
+    .addOption(tokenFileOption('a token that is to be shown by whoever uses it'))
+    .addOption(insecureOption('let other hosts in without a token'))
     .addOption(jsonOption())
-    .action(async ({ agents, listen, json }: { agents: number; listen: string; json?: boolean }) => {
-      const state = await up(listen, agents, interrupted);
-      await withCluster({ coordinator: [state.address] }, async (client) => {
+    .action(async ({ agents, listen, json, tokenFile, insecure: flag }: UpFlags) => {
+      const [token, insecure] = [tokenIn(tokenFile), isInsecure(flag)];
+      const warning = checkListen({ address: listen, hasToken: token !== undefined, insecure, what: 'grpc' });
+      const state = await up(listen, agents, { token, insecure }, interrupted);
+      if (warning !== undefined) remark(warning);
+      await withCluster({ coordinator: [state.address], ...(tokenFile && { tokenFile }) }, async (client) => {
         const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
         if (json) printJson(statusObject(state.address, coordinator, nodes, state));
         else print(`Cluster up at ${state.address} with ${nodes.length} nodes; logs in ${stateDirectory()}`);
@@ -87,6 +96,8 @@ function addStatus(program: Command): void {
         if (options.json) return printJson(options.verbose ? verboseObject(status, coordinator, nodes) : status);
         print(`Coordinator at ${client.address}, pid ${coordinator.pid}`);
         print(natsText(coordinator, up));
+        if (coordinator.metricsUrl !== '') print(`metrics: ${coordinator.metricsUrl}`);
+        if (coordinator.insecure.length > 0) print(insecureText(coordinator));
         print(nodesTable(nodes));
         if (options.verbose) print(verboseText(coordinator, nodes));
       });
@@ -104,18 +115,12 @@ function tellOfLosses(state: ClusterState): void {
 }
 
 function addServe(program: Command, version: string): void {
-  const command = program
-    .command('serve')
+  const natsFor = 'servers of one NATS with JetStream, for the journal and I/O runs';
+  const command = addNatsOptions(addMetricsOptions(program.command('serve')), natsFor)
     .description('run a coordinator in the foreground, for node-agents on other hosts to dial')
     .addOption(listenOption().default(LISTEN_DEFAULT))
-    .addOption(
-      new Option('--nats <url,...>', 'servers of one NATS with JetStream, for the journal and I/O runs').env(
-        'REGATTA_NATS',
-      ),
-    )
-    .option('--nats-user <name>', 'who to be there')
-    .option('--nats-password-file <file>', 'that holds the password of that user')
-    .option('--nats-token-file <file>', 'that holds a token, where NATS asks for one instead')
+    .addOption(tokenFileOption('the token that nodes and clients must show'))
+    .addOption(insecureOption('let other hosts in without a token, and use NATS on another one without credentials'))
     .addOption(
       new Option('--nats-replicas <n>', 'copies of the journal and the queues, on different servers of a NATS cluster')
         .env('REGATTA_NATS_REPLICAS')
@@ -156,17 +161,53 @@ function addServe(program: Command, version: string): void {
     )
     .addOption(new Option('--ends-with-parent', 'end when the process that started this one does').hideHelp())
     .action(async (options: ServeFlags) => {
-      const nats = resolveNats(options);
+      const token = tokenIn(options.tokenFile);
+      const site = resolveNats(options);
+      const nats = site && { ...site, name: 'regatta coordinator' };
+      const metrics = metricsOf(options, isInsecure(options.insecure));
+      const insecure = [
+        ...exposureOf(options, token !== undefined, site),
+        ...(metrics?.warning ? [metrics.warning] : []),
+      ];
       const { serve } = await import('../../serve.ts');
       const natsReplicas = Number(options.natsReplicas);
-      await serve({ ...options, nats, natsReplicas, version, endsWithParent: options.endsWithParent === true });
+      await serve({
+        ...options,
+        nats,
+        token,
+        insecure,
+        metrics: metrics?.options,
+        natsReplicas,
+        version,
+        endsWithParent: options.endsWithParent === true,
+      });
       process.exitCode = exitCode.succeeded;
     });
-  example(command, 'regatta serve --listen 10.0.0.5:7420 --nats 10.0.0.9:4222');
+  example(command, 'regatta serve --listen 10.0.0.5:7420 --token-file join-token');
 }
 
-interface ServeFlags extends NatsFlags {
+interface UpFlags {
+  readonly agents: number;
   readonly listen: string;
+  readonly tokenFile?: string;
+  readonly insecure?: boolean;
+  readonly json?: boolean;
+}
+
+/** What to warn of. @throws RegattaError INSECURE_LISTEN, INSECURE_NATS, before anything is opened */
+function exposureOf(options: ServeFlags, hasToken: boolean, nats: NatsSite | undefined): string[] {
+  const insecure = isInsecure(options.insecure);
+  const lines = [
+    checkListen({ address: options.listen, hasToken, insecure, what: 'grpc' }),
+    nats && checkNats({ servers: nats.servers, hasCredentials: hasCredentials(nats), insecure }),
+  ];
+  return lines.filter((line) => line !== undefined);
+}
+
+interface ServeFlags extends NatsFlags, MetricsFlags {
+  readonly listen: string;
+  readonly tokenFile?: string;
+  readonly insecure?: boolean;
   readonly spillDir: string;
   readonly explainAfter: number;
   readonly advertise?: string;

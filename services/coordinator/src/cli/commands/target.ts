@@ -18,7 +18,10 @@ export function addTargetCommand(program: Command, interrupted: AbortSignal): vo
     .description('a web server on this machine for web-scraper to aim at, until Ctrl-C')
     .option('--port <n>', 'where it listens on loopback, 0 for any free one', wholeNumber(0, 65_535))
     .option('--latency <spread>', 'before each answer, in ms: fixed:50, uniform:10-90 or exp:50')
-    .option('--error-rate <part>', 'which part of the requests fail with 500, from 0 to 1')
+    .option(
+      '--error-rate <part>',
+      'which part of the requests fail with 500, from 0 to 1; the same ones at every retry',
+    )
     .option('--body-bytes <n>', 'of each answer')
     .addOption(jsonOption())
     .action(async (options: Options) => {

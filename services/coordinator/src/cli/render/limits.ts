@@ -9,9 +9,12 @@ const PARTS: Readonly<Record<string, string>> = {
   fanout: 'its end of the queue in NATS',
   politeness: 'its politeness towards targets',
   journal: 'its journal and its lease in NATS',
+  metrics: 'its metrics and who reads them',
+  access: 'tokens and passwords',
   broker: 'its connection to NATS',
   proto: 'messages and how it asks NATS for them',
   embedded: 'a nats-server of its own',
+  doctor: 'what regatta doctor warns of',
   host: 'each of its host processes',
 };
 

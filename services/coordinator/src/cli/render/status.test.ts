@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { ClusterState } from '../../embedded/state.ts';
 import { limits as commandLine, views } from '../limits.ts';
 import type { CoordinatorView } from '../views.ts';
-import { natsText, statusObject, verboseObject, verboseText } from './status.ts';
+import { insecureText, natsText, statusObject, verboseObject, verboseText } from './status.ts';
 import { nodeView } from './testing/views.ts';
 
 const coordinator: CoordinatorView = {
@@ -25,6 +25,12 @@ const coordinator: CoordinatorView = {
   natsServers: ['127.0.0.1:4222', 'box:4222'],
   natsComplaint: '',
   journal: true,
+  wantsToken: true,
+  insecure: [],
+  refusedMissing: 1_000,
+  refusedWrong: 234,
+  metricsUrl: '',
+  refusedNodes: [],
 };
 const gone: ClusterState = {
   address: '127.0.0.1:1',
@@ -59,12 +65,21 @@ describe('the status', () => {
     ]);
   });
 
+  it('says what is open to others, a line each, and nothing where nothing is', () => {
+    assert.equal(insecureText(coordinator), '');
+    assert.equal(
+      insecureText({ ...coordinator, insecure: ['INSECURE: a', 'INSECURE: b'] }),
+      'INSECURE: a\nINSECURE: b',
+    );
+  });
+
   it('has the same as fields', () => {
     const { servers, journal } = { servers: coordinator.natsServers, journal: true };
     const status = (over: object, up?: ClusterState) => statusObject('here', { ...coordinator, ...over }, [], up);
     assert.deepEqual(status({}), {
-      coordinator: { pid: 1, address: 'here' },
+      coordinator: { pid: 1, address: 'here', metrics: null },
       nats: { servers, journal, complaint: null, server: null },
+      access: { token: true, insecure: [], refused: { missing: 1_000, wrong: 234 } },
       nodes: [],
     });
     const { nats } = status({ natsComplaint: 'why' }, gone) as { nats: object };
@@ -75,17 +90,20 @@ describe('the status', () => {
 
 describe('the status in detail', () => {
   it('says how the coordinator does', () => {
-    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(0, 5), [
+    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(0, 6), [
       '',
       'version 0.1.0, up for 2.5 min, memory 100 MiB',
       '1 run active, 1,234 remembered; results and inputs: 2.0 KiB in memory, 3.0 GiB on disk',
       'scheduler: 5,000 steps, mean 12.3 µs, longest 2.5 ms',
+      'access: by token; 1,234 calls refused, 1,000 without a token, 234 with a wrong one',
       '',
     ]);
+    const [, , , , open] = verboseText({ ...coordinator, wantsToken: false }, []).split('\n');
+    assert.equal(open, 'access: no token is asked for');
   });
 
   it('says which limits are kept to, with their units', () => {
-    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(5, 11), [
+    assert.deepEqual(verboseText(coordinator, []).split('\n').slice(6, 12), [
       'Limits of the coordinator',
       'limit                  value  of what',
       '───────────────  ───────────  ──────────────────────────',

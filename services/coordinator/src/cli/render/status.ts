@@ -9,14 +9,17 @@ import { limitTables, nodeLimitTables } from './limits.ts';
 /** @param up what `up` left behind, where it is that cluster */
 export function statusObject(
   address: string,
-  { pid, natsServers, natsComplaint, journal }: CoordinatorView,
+  coordinator: CoordinatorView,
   nodes: readonly NodeView[],
   up: ClusterState | undefined,
 ): object {
+  const { pid, natsServers, natsComplaint, journal, wantsToken, insecure } = coordinator;
+  const refused = { missing: coordinator.refusedMissing, wrong: coordinator.refusedWrong };
   const server = up?.nats && { address: up.nats.address, pid: up.nats.pid, gone: hasLostNats(up) };
   return {
-    coordinator: { pid, address },
+    coordinator: { pid, address, metrics: coordinator.metricsUrl || null },
     nats: { servers: natsServers, journal, complaint: natsComplaint || null, server: server ?? null },
+    access: { token: wantsToken, insecure, refused },
     nodes: nodes.map(({ id, pid, state, cores, quota, lanes }) => ({ id, pid, state, cores, quota, lanes })),
   };
 }
@@ -33,6 +36,16 @@ export function natsText({ natsServers, natsComplaint, journal }: CoordinatorVie
   return lines.join('\n');
 }
 
+/** What is open to others, a line each; nothing where all is as it should be. */
+export const insecureText = ({ insecure }: CoordinatorView): string => insecure.join('\n');
+
+/** Who is let in, and who was not. */
+function accessText({ wantsToken, refusedMissing, refusedWrong }: CoordinatorView): string {
+  const calls = plural(refusedMissing + refusedWrong, 'call');
+  const refused = `${calls} refused, ${whole(refusedMissing)} without a token, ${whole(refusedWrong)} with a wrong one`;
+  return wantsToken ? `access: by token; ${refused}` : 'access: no token is asked for';
+}
+
 export function verboseObject(status: object, coordinator: CoordinatorView, nodes: readonly NodeView[]): object {
   const nodeLimits = nodes.map(({ id, limits }) => ({ node: id, limits }));
   return { ...status, figures: coordinator, nodeLimits, commandLimits: commandLimits() };
@@ -46,6 +59,7 @@ export function verboseText(coordinator: CoordinatorView, nodes: readonly NodeVi
     `version ${version}, up for ${milliseconds(uptimeMs)}, memory ${bytes(rssBytes)}`,
     `${plural(runsActive, 'run')} active, ${whole(runsKept)} remembered; results and inputs: ${bytes(keptMemoryBytes)} in memory, ${bytes(keptDiskBytes)} on disk`,
     `scheduler: ${plural(steps, 'step')}, mean ${stepMeanUs.toFixed(1)} µs, longest ${(stepMaxUs / 1000).toFixed(1)} ms`,
+    accessText(coordinator),
     '',
     ...limitTables('the coordinator', coordinator.limits),
     ...nodeLimitTables(nodes),

@@ -92,5 +92,10 @@ export const nodeView = (over: Partial<NodeView> = {}): NodeView => ({
   hosts: 2,
   throttledMs: 0,
   limits: [],
+  metricsAddress: '',
+  queueComplaint: '',
+  clockOffsetMs: 0,
+  clockRoundTripMs: 2,
+  protocol: 1,
   ...over,
 });

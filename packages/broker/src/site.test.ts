@@ -3,17 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { resolveNats } from './nats-options.ts';
+import { hasCredentials, resolveNats } from './site.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'regatta-nats-options-'));
+const directory = mkdtempSync(join(tmpdir(), 'regatta-nats-site-'));
 after(() => rmSync(directory, { recursive: true }));
 
 function file(name: string, text: string): string {
   writeFileSync(join(directory, name), text);
   return join(directory, name);
 }
-
-const name = 'regatta coordinator';
 
 describe('--nats', () => {
   it('is none where it is not given or empty', () => {
@@ -23,15 +21,15 @@ describe('--nats', () => {
 
   it('is one server or several, with the usual port', () => {
     const servers = ['nats://a:4222', 'nats://b:1', 'tls://[::1]:4222'];
-    assert.deepEqual(resolveNats({ nats: 'a,nats://b:1,tls://[::1]' }), { servers, name });
+    assert.deepEqual(resolveNats({ nats: 'a,nats://b:1,tls://[::1]' }), { servers });
   });
 
   it('takes credentials out of the URL, so that no line about a server tells them', () => {
     const servers = ['nats://a:4222', 'nats://b:4222'];
-    const withUser = { servers, name, user: 'me', password: 'p@ss' };
+    const withUser = { servers, user: 'me', password: 'p@ss' };
     assert.deepEqual(resolveNats({ nats: 'nats://me:p%40ss@a,nats://me:p%40ss@b' }), withUser);
     assert.deepEqual(resolveNats({ nats: 'nats://me:p%40ss@a,b' }), withUser);
-    assert.deepEqual(resolveNats({ nats: 't0ken@a,b' }), { servers, name, token: 't0ken' });
+    assert.deepEqual(resolveNats({ nats: 't0ken@a,b' }), { servers, token: 't0ken' });
   });
 
   for (const text of ['http://a', 'nats://', 'a b', 'a,,b', 'nats://a:99999', 'nats://a/b', 'me:secret@a:x']) {
@@ -60,11 +58,10 @@ describe('credentials in files', () => {
     const natsPasswordFile = file('password', 'secret\n');
     assert.deepEqual(resolveNats({ nats, natsUser: 'me', natsPasswordFile }), {
       servers,
-      name,
       user: 'me',
       password: 'secret',
     });
-    assert.deepEqual(resolveNats({ nats, natsTokenFile: file('token', 't\n') }), { servers, name, token: 't' });
+    assert.deepEqual(resolveNats({ nats, natsTokenFile: file('token', 't\n') }), { servers, token: 't' });
   });
 
   it('are refused where they do not fit together, are missing or empty, or have no server', () => {
@@ -78,7 +75,28 @@ describe('credentials in files', () => {
       { nats, natsTokenFile: file('empty', '\n') },
       { natsTokenFile },
     ]) {
-      assert.throws(() => resolveNats(flags), { code: 'BAD_NATS', message: /^[^\n]+$/ });
+      assert.throws(() => resolveNats(flags), { code: /^BAD_(NATS|SECRET)$/, message: /^[^\n]+$/ });
     }
+  });
+
+  it('need no server where another process will tell it', () => {
+    const natsTokenFile = file('told', 't');
+    assert.deepEqual(resolveNats({ natsTokenFile }, true), { servers: [], token: 't' });
+    assert.equal(resolveNats({}, true), undefined);
+  });
+
+  it('that are empty are as not given', () => {
+    const none = { natsUser: '', natsPasswordFile: '', natsTokenFile: '' };
+    assert.equal(resolveNats({ nats: '', ...none }), undefined);
+    assert.deepEqual(resolveNats({ nats: 'a', ...none }), { servers });
+  });
+});
+
+describe('a site', () => {
+  it('has credentials where NATS can tell us from a stranger', () => {
+    assert.deepEqual(
+      ['a', 'me:secret@a', 't0ken@a'].map((nats) => hasCredentials(resolveNats({ nats })!)),
+      [false, true, true],
+    );
   });
 });

@@ -1,0 +1,15 @@
+export { checkListen, checkNats, type Door } from './exposure.ts';
+export { accessLimitViews } from './limits.ts';
+export { isBeyondLoopback } from './loopback.ts';
+export { readSecret } from './secret.ts';
+export {
+  isInsecure,
+  joinToken,
+  judge,
+  readToken,
+  sameToken,
+  TokenReader,
+  type TokenSource,
+  takeSecret,
+  type Verdict,
+} from './token.ts';

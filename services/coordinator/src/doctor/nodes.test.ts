@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { nodeView } from '../cli/render/testing/views.ts';
+import type { NodeView } from '../cli/views.ts';
+import type { Finding } from './finding.ts';
+import { judgeNodes } from './nodes.ts';
+
+const GIB = 2 ** 30;
+const judge = (...nodes: Partial<NodeView>[]): Finding[] =>
+  judgeNodes({ nodes: nodes.map((over) => nodeView(over)), before: [], version: '0.1.0' });
+const named = (findings: readonly Finding[], name: string): Finding => {
+  const [found, ...more] = findings.filter((one) => one.name === name);
+  assert.ok(found !== undefined && more.length === 0, `${name} in ${JSON.stringify(findings)}`);
+  return found;
+};
+
+describe('nodes', () => {
+  it('of a sound cluster give nothing to mend', () => {
+    const findings = judge({ id: 'a', machine: 'm1' }, { id: 'b', machine: 'm2' });
+    assert.deepEqual(
+      findings.filter(({ level }) => level !== 'ok'),
+      [],
+    );
+    assert.equal(named(findings, 'a').what, 'alive, 0.1.0 on node24, link protocol 1');
+  });
+
+  it('that there are none, or only lost ones, is warned of', () => {
+    for (const none of [judge(), judge({ state: 'lost' })])
+      assert.deepEqual([none.length, none[0]!.level], [1, 'warning']);
+  });
+
+  it('of another minor version are warned of, of another patch not', () => {
+    assert.equal(named(judge({ version: '0.2.0' }), 'n1').level, 'warning');
+    assert.equal(named(judge({ version: '0.1.9' }), 'n1').level, 'ok');
+  });
+
+  it('whose clock is not known yet are not blamed', () => {
+    assert.equal(named(judge({ clockOffsetMs: null }), 'n1 clock').level, 'ok');
+    assert.equal(named(judge({ clockOffsetMs: 20_000 }), 'n1 clock').level, 'wrong');
+  });
+});
+
+describe('the cores of a node', () => {
+  const cores = (over: Partial<NodeView>): Finding => named(judge(over), 'n1 cores');
+
+  it('are wrong where it works with more than its machine has, or its quota allows', () => {
+    const tooMany = cores({ cores: 8 });
+    assert.deepEqual([tooMany.level, tooMany.what], ['wrong', 'works with 8, and has 2: its lanes hold each other up']);
+    const squeezed = cores({ cores: 8, osCores: 8, quota: 0.5, quotaLimited: true });
+    assert.equal(squeezed.level, 'wrong');
+    assert.match(squeezed.what, /works with 8, and has a quota of 0\.5, of 8/);
+    assert.match(squeezed.mend!, /--cores 1 /);
+  });
+
+  it('may be one on a quota of half a core, and fewer than there are', () => {
+    assert.equal(cores({ cores: 1, quota: 0.5, quotaLimited: true }).level, 'ok');
+    assert.equal(cores({ cores: 1 }).level, 'ok');
+  });
+
+  it('are warned of where the last one has only part of one', () => {
+    assert.equal(cores({ cores: 3, osCores: 8, quota: 2.5, quotaLimited: true }).level, 'warning');
+    assert.equal(cores({ cores: 2, osCores: 8, quota: 2.5, quotaLimited: true }).level, 'ok');
+  });
+
+  it('are warned of where the quota holds the node back just now, not where it once did', () => {
+    const quota = { quota: 1, quotaLimited: true, cores: 1 };
+    const at = (beforeMs: number, pid = 1): Finding => {
+      const nodes = [nodeView({ ...quota, throttledMs: 5_000 })];
+      const before = [nodeView({ ...quota, throttledMs: beforeMs, pid })];
+      return named(judgeNodes({ nodes, before, version: '0.1.0' }), 'n1 cores');
+    };
+    assert.equal(at(5_000).level, 'ok');
+    const held = at(4_700);
+    assert.deepEqual([held.level, /held it back for 300 ms/.test(held.what)], ['warning', true]);
+    // Of another process of that name.
+    assert.equal(at(100, 2).level, 'ok');
+  });
+
+  it('are warned of where nodes share fewer than they work with together', () => {
+    const pair = judge({ id: 'a', cores: 2 }, { id: 'b', cores: 2 });
+    assert.equal(named(pair, 'sharing').what, 'a and b share 2 cores and work with 4');
+    assert.ok(!judge({ id: 'a', cores: 1 }, { id: 'b', cores: 1 }).some(({ name }) => name === 'sharing'));
+    assert.ok(!judge({ id: 'a', machine: 'x' }, { id: 'b', machine: 'y' }).some(({ name }) => name === 'sharing'));
+  });
+});
+
+describe('the memory of a node', () => {
+  const memory = (hostBytes: number, memoryBytes: number): Finding => {
+    const limit = { name: 'hostMemoryBytesMax', value: hostBytes, unit: 'bytes', description: '' };
+    return named(judge({ memoryBytes, limits: [limit] }), 'n1 memory');
+  };
+
+  it('is enough, too little for all host processes at once, or too little for one', () => {
+    assert.equal(memory(GIB, 2 * GIB).level, 'ok');
+    assert.equal(memory(1.5 * GIB, 2 * GIB).level, 'warning');
+    assert.equal(memory(3 * GIB, 2 * GIB).level, 'wrong');
+  });
+
+  it('is not judged of a node that tells no limit', () => {
+    assert.equal(named(judge({ limits: [] }), 'n1 memory').level, 'ok');
+  });
+});
+
+describe('a node that cannot take chunks from queues', () => {
+  it('is wrong, with its own reason', () => {
+    const found = named(judge({ queueComplaint: 'lost NATS at box:4222; trying on' }), 'n1 NATS');
+    assert.deepEqual([found.level, found.what], ['wrong', 'takes no chunks from queues: lost NATS at box:4222']);
+  });
+});

@@ -1,0 +1,46 @@
+/** What the coordinator that leads says of its journal, of whom it lets in, and of nodes that it does not. */
+import { plural } from '../cli/render/format.ts';
+import type { CoordinatorView, RefusedNodeView } from '../cli/views.ts';
+import { about, type Finding } from './finding.ts';
+import { limits } from './limits.ts';
+
+export function judgeStatus(status: CoordinatorView, nowMs: number): Finding[] {
+  const shown = status.refusedNodes.slice(0, limits.refusedShownMax);
+  return [judgeJournal(status), judgeTokens(status), ...shown.map((node) => judgeRefused(node, nowMs))];
+}
+
+function judgeJournal({ journal, natsServers, natsComplaint }: CoordinatorView): Finding {
+  const { ok, warning, wrong } = about('coordinator', 'journal');
+  if (!journal) {
+    return warning('off: runs die with the coordinator', 'give NATS with JetStream: regatta serve --nats HOST:PORT');
+  }
+  const where = `in NATS at ${natsServers.join(', ')}`;
+  if (natsComplaint === '') return ok(where);
+  return wrong(
+    `${where}, which cannot be used just now: ${natsComplaint.replace(/; trying on$/, '')}`,
+    'see NATS below; runs wait until it is back',
+  );
+}
+
+function judgeTokens({ wantsToken, refusedMissing, refusedWrong }: CoordinatorView): Finding {
+  const { ok, warning } = about('coordinator', 'access');
+  if (!wantsToken) return ok('no token is asked for');
+  const calls = refusedMissing + refusedWrong;
+  if (calls === 0) return ok('by token; nobody was refused');
+  const refused = `${refusedMissing} without a token, ${refusedWrong} with a wrong one`;
+  const mend = "its log has their addresses: give those nodes and people the cluster's token";
+  return warning(`by token; ${plural(calls, 'call')} refused since it started, ${refused}`, mend);
+}
+
+const MENDS: Readonly<Record<string, string>> = {
+  PROTOCOL_VERSION: 'use one version of Regatta everywhere',
+  NAME_TAKEN: 'give one of the two another --id',
+};
+
+function judgeRefused({ nodeId, address, code, message, atMs, times }: RefusedNodeView, nowMs: number): Finding {
+  const ago = Math.max(0, Math.round((nowMs - atMs) / 1000));
+  const often = times === 1 ? '' : `, ${times} times`;
+  const who = nodeId === '' ? address : nodeId;
+  const what = `refused ${ago} s ago${often}, from ${address}: ${message}`;
+  return about('nodes', who).wrong(what, MENDS[code] ?? "see that node's log, and the coordinator's");
+}
