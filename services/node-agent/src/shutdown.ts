@@ -20,7 +20,11 @@ export interface Leaver {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** @param finishMs for which it may finish what it has. Resolves when its process may end; `handBackMsMax`, `goodbyeMsMax` and what NATS takes later at most */
+/**
+ * Resolves when its process may end: at most `finishMs`, `handBackMsMax`, twice `goodbyeMsMax` and what the connection to
+ * NATS takes to be closed.
+ * @param finishMs for which it may finish what it has; 0 to hand it back at once
+ */
 export async function leave({ link, executor, queues, log }: Leaver, finishMs: number): Promise<void> {
   const settled = (): boolean => executor.idle && queues.held === 0 && link.settled;
   // First of all: what goes back from here must not come back.
