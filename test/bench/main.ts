@@ -6,6 +6,7 @@ import { connections } from './connections.ts';
 import { efficiency } from './efficiency.ts';
 import { failover } from './failover.ts';
 import type { Bench, Figure } from './figure.ts';
+import { images } from './images.ts';
 import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { metrics } from './metrics.ts';
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, Bench>> = {
   journal,
   failover,
   metrics,
+  images,
 };
 
 // By way of exit(), so that what benches have started is ended.
