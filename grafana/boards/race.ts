@@ -24,6 +24,10 @@ const per = (amount: string, count: string): string => `${amount} / (${count} > 
 /** Of the end of the time shown, which is all that a bar needs. */
 const atLast = (expr: string): Query => ({ ...query(expr, '{{model}}'), instant: true });
 
+/** All models are known from the start, at 0. */
+const RAN = `(${grown('regatta_runs_total')} > 0)`;
+const ofThose = (amount: string): string => `${amount} and on (model) ${RAN}`;
+
 const TASKS = grown('regatta_tasks_total', ', outcome="succeeded"');
 
 const finish = row(
@@ -84,9 +88,9 @@ const finish = row(
     width: 8,
     decimals: 0,
     queries: [
-      query(grown('regatta_runs_total'), 'runs'),
-      query(grown('regatta_tasks_total'), 'tasks'),
-      query(grown('regatta_tasks_total', ', outcome!="succeeded"'), 'failed'),
+      query(RAN, 'runs'),
+      query(ofThose(grown('regatta_tasks_total')), 'tasks'),
+      query(ofThose(grown('regatta_tasks_total', ', outcome!="succeeded"')), 'failed'),
     ],
     columns: {
       model: { heading: 'Model' },
