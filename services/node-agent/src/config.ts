@@ -131,7 +131,7 @@ export function readConfig(argv: readonly string[]): Config {
   return {
     ...access,
     coordinators: options.coordinator,
-    id: options.id ?? `${hostname()}-${randomUUID().slice(0, 8)}`,
+    id: options.id || `${hostname()}-${randomUUID().slice(0, 8)}`,
     cores: options.cores,
     prestart: options.prestart,
     drainMs: 1_000 * options.drain,
@@ -188,7 +188,9 @@ function metricsOf({ metrics, metricsTokenFile, advertiseMetrics }: MetricsFlags
   return { options: { listen: metrics, token, advertise: advertiseMetrics || undefined }, warning };
 }
 
-function nodeId(text: string): string {
+/** Nothing for one that is made up. */
+function nodeId(text: string): string | undefined {
+  if (text === '') return undefined;
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) return text;
   throw new InvalidArgumentError('Use 1 to 63 letters, digits, dots, hyphens and underscores.');
 }

@@ -1,6 +1,7 @@
 /** What a check has found: a line for people, and for scripts the same in parts. */
 
-export type Level = 'ok' | 'warning' | 'wrong';
+/** `skipped`: it could not be looked at from here, which says nothing of how it is. */
+export type Level = 'ok' | 'skipped' | 'warning' | 'wrong';
 export type Group = 'coordinator' | 'nodes' | 'ports' | 'NATS' | 'Prometheus' | 'Grafana';
 
 export interface Finding {
@@ -14,15 +15,17 @@ export interface Finding {
   readonly mend: string | null;
 }
 
-/** The three ways in which a check may end. */
+/** The ways in which a check may end. */
 export interface About {
   ok(what: string): Finding;
+  skipped(what: string): Finding;
   warning(what: string, mend: string): Finding;
   wrong(what: string, mend: string): Finding;
 }
 
 export const about = (group: Group, name: string): About => ({
   ok: (what) => ({ group, name, level: 'ok', what: oneLine(what), mend: null }),
+  skipped: (what) => ({ group, name, level: 'skipped', what: oneLine(what), mend: null }),
   warning: (what, mend) => ({ group, name, level: 'warning', what: oneLine(what), mend }),
   wrong: (what, mend) => ({ group, name, level: 'wrong', what: oneLine(what), mend }),
 });

@@ -48,14 +48,14 @@ export function judgeGrafana(
   { url, health, boards, datasource }: GrafanaFacts,
   committed: ReadonlyMap<string, Essence> = committedBoards(),
 ): Finding[] {
-  const { ok, warning, wrong } = about('Grafana', new URL(url).host);
+  const { ok, skipped, warning, wrong } = about('Grafana', new URL(url).host);
   if (health.kind === 'failed') return [wrong(`cannot be asked: ${health.why}`, 'start it, or correct --grafana')];
   const { version, database } = health.value;
   const found = [
     database === 'ok' ? ok(version) : wrong(`${version}, its database: ${database || 'unknown'}`, 'see its log'),
   ];
   if (boards === undefined || datasource === undefined) {
-    return [...found, ok('boards and datasource are not looked at: that needs --grafana-token-file')];
+    return [...found, skipped('boards and datasource are not looked at: that needs --grafana-token-file')];
   }
   const refused = boards.some(({ board }) => board.kind === 'failed' && /^HTTP_40[13]$/.test(board.code));
   if (refused) {

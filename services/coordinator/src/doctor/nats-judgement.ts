@@ -24,11 +24,11 @@ export function judgeNats(facts: NatsFacts, inUse: boolean): Finding[] {
 }
 
 function judgeUnusable({ servers, given }: NatsFacts, { why, code }: { why: string; code: string }): Finding {
-  const { ok, wrong } = about('NATS', servers.join(', '));
+  const { skipped, wrong } = about('NATS', servers.join(', '));
   // As a service says it in its log: what, a colon, what to do.
   const [, what = why, mend] = (code === 'NATS' && /^(.*): (.*)$/.exec(why)) || [];
   // Whether it does what it should the coordinator has said: it need not be open to us.
-  if (!given) return ok(`not looked at from here: ${what}`);
+  if (!given) return skipped(`not looked at from here: ${what}`);
   const credentials = 'give --nats-user and --nats-password-file, or --nats-token-file, as the coordinator has them';
   if (/ refuses | wants credentials /.test(what)) return wrong(what, credentials);
   return wrong(what, mend ?? 'start it, open its port to this machine, or correct --nats');

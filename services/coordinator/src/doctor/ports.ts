@@ -54,7 +54,7 @@ export function judgePorts(
 }
 
 function judgeMetrics({ name, address, from, answer }: MetricsPort, targets: readonly Target[] | undefined): Finding {
-  const { ok, warning } = about('ports', `metrics of ${name}`);
+  const { ok, skipped, warning } = about('ports', `metrics of ${name}`);
   if (address === '') {
     const none = 'serves none';
     return targets === undefined ? ok(none) : warning(`${none}: Prometheus cannot see it`, 'start it with --metrics');
@@ -66,6 +66,7 @@ function judgeMetrics({ name, address, from, answer }: MetricsPort, targets: rea
   if (answer.kind === 'answered') return ok(`${address} answers`);
   const what = `${address} is not reachable from here (${answer.why})`;
   const seen = targets?.find((target) => target.address === address || target.node === name);
-  if (targets === undefined) return ok(`${what}; with --prometheus it is told whether Prometheus reaches it`);
-  return ok(`${what}; Prometheus ${seen?.health === 'up' ? 'reaches it' : 'is what counts: see there'}`);
+  if (targets === undefined) return skipped(`${what}; with --prometheus it is told whether Prometheus reaches it`);
+  if (seen?.health === 'up') return ok(`${what}; Prometheus reaches it`);
+  return skipped(`${what}; Prometheus is what counts: see there`);
 }

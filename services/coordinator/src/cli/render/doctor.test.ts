@@ -18,7 +18,7 @@ describe('what the doctor found', () => {
       'wrong    NATS         box:4222    gone; for good [2J',
       '         → start it',
       '',
-      '1 ok, 1 warning, 1 wrong',
+      '1 ok, 0 skipped, 1 warning, 1 wrong',
       '',
     ];
     assert.deepEqual(doctorText(findings, false).split('\n'), lines);

@@ -3,8 +3,11 @@ import { styleText } from 'node:util';
 import type { Finding, Level } from '../../doctor/finding.ts';
 import { plural } from './format.ts';
 
-const COLOURS = { ok: 'green', warning: 'yellow', wrong: 'red' } as const satisfies Record<Level, string>;
-const LEVELS = ['ok', 'warning', 'wrong'] as const;
+const COLOURS = { ok: 'green', skipped: 'gray', warning: 'yellow', wrong: 'red' } as const satisfies Record<
+  Level,
+  string
+>;
+const LEVELS = ['ok', 'skipped', 'warning', 'wrong'] as const;
 
 /** @param colour on a terminal; the words are there either way */
 export function doctorText(findings: readonly Finding[], colour: boolean): string {
