@@ -19,7 +19,6 @@ const RETRY_MS_MIN = protoLimits.pullRetryMsMin.value;
 const RETRY_MS_MAX = protoLimits.pullRetryMsMax.value;
 
 const ACK = Buffer.from('+ACK');
-const NAK = Buffer.from('-NAK');
 const TERM = Buffer.from('+TERM');
 const WORKING = Buffer.from('+WPI');
 
@@ -111,11 +110,6 @@ export class Intake {
   /** Done with: it is not delivered again. Not awaited: should it get lost, the message is delivered again. */
   ack(handle: string): void {
     this.#answer(handle, ACK);
-  }
-
-  /** Back to the queue, for whoever takes it next. */
-  giveBack(handle: string): void {
-    this.#answer(handle, NAK);
   }
 
   /** Put away for good: nobody can do anything with it. */

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsServer, startNats } from '@regatta/broker/testing';
+import { limits as queueLimits } from '../../services/node-agent/src/fanout/limits.ts';
+import { limits } from '../../services/node-agent/src/limits.ts';
 import { type Agent, Cluster, type Coordinator, eventually, Sandbox, startCoordinator } from './cluster.ts';
 import { Direct, serialValues } from './direct.ts';
 import { Network } from './network.ts';
@@ -132,6 +134,30 @@ describe('a node that is told to end', () => {
     });
   }
 
+  it('hands back over NATS as often as it likes: no chunk ends for having been let go of', async () => {
+    await using nats = await startNats();
+    await using cluster = await Cluster.start({ agents: 1, cores: 1, serveArgs: ['--nats', nats.url, ...LOGGED] });
+    using direct = new Direct(cluster.address);
+    const transport = 'nats';
+    const runId = await direct.submit(
+      'synthetic',
+      { count: 2, cpuMs: 0, ioMs: LONG_MS },
+      { ...one, chunk: 1, transport },
+    );
+    for (let times = 1; times <= queueLimits.deliveriesMax + 2; times++) {
+      const { id, child } = await busyOne(direct, cluster);
+      const next = cluster.addAgent(`next-${times}`, { cores: 1 });
+      await told(child, 'SIGINT');
+      await next;
+      const works = async (): Promise<boolean> =>
+        (await direct.client.nodes()).some((node) => node.id !== id && node.busyLanes > 0);
+      await eventually(works, HANDED_BACK_MS_MAX, `the next to have it after ${times} hand-backs`);
+    }
+    await direct.client.cancel(runId, 'the test is over');
+    const { failed, accounting } = await direct.ended(runId);
+    assert.deepEqual([failed, accounting.lostAttempts], [0, 0]);
+  });
+
   it('shows as draining and cannot be resumed; told again, it ends at once', async () => {
     await using cluster = await Cluster.start({ cores: 1, serveArgs: LOGGED });
     using direct = new Direct(cluster.address);
@@ -143,6 +169,8 @@ describe('a node that is told to end', () => {
     const { code, stderr } = await cluster.regatta(['nodes', 'resume', id]);
     assert.deepEqual([code, stderr.split('\n').length], [2, 2], stderr);
     assert.match(stderr, /^regatta: node node-\d was told to end, and gets no more work: start it anew/);
+    // Sooner it would count as the same word again.
+    await sleep(limits.signalEchoMs);
     const { tookMs } = await told(child, 'SIGTERM');
     assert.ok(tookMs < 1_000, `it took ${tookMs} ms`);
     await direct.client.cancel(runId, 'the test is over');

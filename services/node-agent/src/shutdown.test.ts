@@ -33,7 +33,7 @@ class Node {
     get held() {
       return node.held;
     },
-    handBack: () => void node.did.push('stop pulling'),
+    stopAll: () => void node.did.push('stop pulling'),
     close: async () => void node.did.push('close queues'),
   }))(this);
 

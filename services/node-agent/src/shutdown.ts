@@ -16,7 +16,7 @@ import type { Link } from './link/link.ts';
 export interface Leaver {
   readonly link: Pick<Link, 'leave' | 'goodbye' | 'connected' | 'durable' | 'settled'>;
   readonly executor: Pick<Executor, 'idle' | 'handBack'>;
-  readonly queues: { readonly held: number; handBack(): void; close(): Promise<void> };
+  readonly queues: { readonly held: number; stopAll(): void; close(): Promise<void> };
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -29,7 +29,7 @@ export async function leave({ link, executor, queues, log }: Leaver, finishMs: n
   const settled = (): boolean => executor.idle && queues.held === 0 && link.settled;
   // First of all: what goes back from here must not come back.
   link.leave();
-  queues.handBack();
+  queues.stopAll();
   executor.handBack(false);
   if (!(await comesTrue(settled, finishMs))) {
     // S1.

@@ -105,31 +105,12 @@ describe('a puller', () => {
     await coordinator.until(() => node.given.length === 2, 'asked to, it pulls again');
   });
 
-  it('hands a chunk that no lane began to another node, at once', async () => {
-    const [first, second] = [newNode('a'), newNode('b')];
-    first.puller.pull('r', 1);
-    await coordinator.queue([chunk(0), chunk(1)]);
-    await coordinator.until(() => first.given.length === 2, 'both are given');
-    second.puller.pull('r', 1);
-    const bothWait = async (): Promise<boolean> => (await coordinator.consumerOf('r')).num_waiting === 2;
-    await coordinator.until(bothWait, 'the other waits');
-    const since = performance.now();
-    first.puller.handBack();
-    first.puller.report(outcomeOf({ ...chunk(0), to: 0 }, { kind: 'stopped' }, []));
-    await coordinator.until(() => second.given.length === 1, 'the other has it');
-    assert.ok(performance.now() - since < ACK_WAIT_MS / 2);
-    assert.equal(second.given[0]!.attemptId, 1);
-    first.complete(chunk(1));
-    await coordinator.until(() => coordinator.told.length === 1, 'what had begun is told');
-    assert.deepEqual(toldFroms(), [10]);
-  });
-
   it('hands back only the rest of a chunk that is partly done: what is done is told, and not for others to do', async () => {
     const node = newNode('a');
     node.puller.pull('r', 1);
     await coordinator.queue([chunk(0)]);
     await coordinator.until(() => node.given.length === 1, 'it is given');
-    node.puller.handBack();
+    node.puller.stopAll();
     node.puller.report(outcomeOf({ ...chunk(0), to: 4 }, { kind: 'open' }));
     node.puller.report(outcomeOf({ ...chunk(0), from: 4, to: 4 }, { kind: 'stopped' }, []));
     await coordinator.until(settled, 'it is gone');
@@ -197,6 +178,7 @@ describe('a chunk that is long at work', () => {
 describe('a chunk that keeps failing', () => {
   it('ends as lost, with its cause, after it was delivered too often', async () => {
     const { broker } = coordinator;
+    const { nc } = await broker.connected();
     let deliveries = 0;
     const hopeless = new Intake(broker, {
       stream: WORK_STREAM,
@@ -205,7 +187,7 @@ describe('a chunk that keeps failing', () => {
       atLeast: () => 1,
       onMessage: ({ handle }) => {
         deliveries++;
-        hopeless.giveBack(handle);
+        nc.publish(handle, Buffer.from('-NAK'));
         coordinator.heard();
       },
       onMissing: () => {},

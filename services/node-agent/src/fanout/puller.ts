@@ -7,6 +7,8 @@
  * - F2: a chunk that is held here is not begun a second time, however often it is delivered.
  * - F3: no more is held or asked for than the lanes and a few ahead, so that others who pull get theirs.
  * - F4: what was delivered too often, or cannot be read, is ended here with its cause, and not run.
+ * - F5: what is let go of is told as stopped, and the coordinator queues it anew. Given back to NATS it would count as
+ *   delivered once more, and nodes that leave in good order would make a chunk look as if it had killed them (F4).
  */
 import type { Broker } from '@regatta/broker';
 import { assert, messageOf } from '@regatta/kernel';
@@ -17,7 +19,7 @@ import type { Assignment, Outcome } from '../hosts/work.ts';
 import { assignmentIn } from './codec.ts';
 import { limits } from './limits.ts';
 import { OutcomeOutbox } from './outcome-outbox.ts';
-import { deliveredTooOften } from './too-often.ts';
+import { deliveredTooOften, notBegun } from './unfinished.ts';
 
 /** How much the newest chunk counts in a run's mean. */
 const NEWEST_WEIGHT = 0.1;
@@ -56,10 +58,6 @@ interface Held {
   laneMs: number;
   /** Whether the executor has told its end, which is not stored yet. */
   ended: boolean;
-  /** Stopped, it goes back: to the queue as it is, or, where some of it is done, by the coordinator without that. */
-  returning: boolean;
-  /** Some of its tasks are done. */
-  begun: boolean;
 }
 
 export class Puller {
@@ -144,10 +142,9 @@ export class Puller {
     if (run !== undefined) run.intake = undefined;
   }
 
-  /** Takes no more, and lets others have what the executor will end as stopped. @param runId all runs without it */
-  handBack(runId?: string): void {
-    for (const id of runId === undefined ? [...this.#runs.keys()] : [runId]) this.stop(id);
-    for (const held of this.#held.values()) held.returning ||= runId === undefined || held.run.runId === runId;
+  /** Of any run. */
+  stopAll(): void {
+    for (const runId of this.#runs.keys()) this.stop(runId);
   }
 
   /** @returns whether the attempt was taken here, and the news are on their way */
@@ -159,13 +156,6 @@ export class Puller {
     if (outcome.end.kind !== 'open') run.atWork--;
     if (outcome.end.kind === 'completed') {
       run.chunkMs += (held.laneMs - run.chunkMs) * (run.chunkMs === 0 ? 1 : NEWEST_WEIGHT);
-    }
-    held.begun ||= outcome.to > outcome.from;
-    if (outcome.end.kind === 'stopped' && held.returning && !held.begun) {
-      this.#held.delete(outcome.attemptId);
-      run.answers.giveBack(held.handle);
-      this.#forgetIfDone(run);
-      return true;
     }
     held.ended = outcome.end.kind !== 'open';
     this.#outbox.add(outcome);
@@ -191,8 +181,6 @@ export class Puller {
     this.#delivered[deliveries > 1 ? 'again' : 'first']++;
     clearTimeout(run.missing);
     run.missing = undefined;
-    // On its way as we stopped.
-    if (run.intake === undefined) return run.answers.giveBack(handle);
     const assignment = this.#read(run, taken);
     if (assignment === undefined) return run.answers.putAway(handle);
     const { attemptId } = assignment;
@@ -202,9 +190,11 @@ export class Puller {
       return;
     }
     if (run.ended.has(attemptId)) return run.answers.ack(handle);
-    const held: Held = { run, handle, laneMs: 0, ended: false, returning: false, begun: false };
+    const held: Held = { run, handle, laneMs: 0, ended: false };
     this.#held.set(attemptId, held);
     run.atWork++;
+    // On its way as we stopped (F5).
+    if (run.intake === undefined) return void this.report(notBegun(assignment));
     // Should it end as delivered too often, somebody will ask who had it.
     if (deliveries > 1) this.#outbox.tellTaking(assignment, deliveries);
     if (deliveries > limits.deliveriesMax) {

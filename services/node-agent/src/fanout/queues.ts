@@ -80,8 +80,8 @@ export class Queues {
     this.#end?.puller.stop(runId);
   }
 
-  handBack(): void {
-    this.#end?.puller.handBack();
+  stopAll(): void {
+    this.#end?.puller.stopAll();
   }
 
   /** @returns whether the attempt came from a queue */

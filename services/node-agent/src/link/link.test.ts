@@ -134,7 +134,7 @@ beforeEach(async () => {
     addresses: [await coordinator.listen()],
     introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [] },
     executor,
-    queues: { found: () => {}, pull: () => {}, stop: () => {}, handBack: () => {} },
+    queues: { found: () => {}, pull: () => {}, stop: () => {}, stopAll: () => {} },
     pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' }),
     log: pino({ level: 'silent' }),
     onWelcome: () => welcomed.resolve(),

@@ -52,7 +52,7 @@ export interface Queues {
   found(servers: readonly string[]): void;
   pull(runId: string, lanes: number): void;
   stop(runId: string): void;
-  handBack(): void;
+  stopAll(): void;
 }
 
 export interface LinkOptions {
@@ -193,11 +193,6 @@ export class Link {
     this.#stream?.cancel();
   }
 
-  /** Whether a coordinator has taken it in, and is still there. */
-  get joined(): boolean {
-    return this.#welcome && this.#stream !== undefined;
-  }
-
   /** How often one has. */
   get joins(): number {
     return this.#joins;
@@ -314,7 +309,7 @@ export class Link {
     for (const runId of [...stopPull, ...close]) queues.stop(runId);
     for (const runId of close) executor.close(runId);
     if (drain !== undefined) {
-      queues.handBack();
+      queues.stopAll();
       executor.handBack(drain.handBack);
       this.#released = this.#leaving;
     }

@@ -55,7 +55,7 @@ beforeEach(async () => {
     token: () => token,
     introduction: { nodeId: 'a', machine, workloads: [], version: '', limits: [], metricsAddress: '' },
     executor,
-    queues: { found: () => {}, pull: () => {}, stop: () => {}, handBack: () => {} },
+    queues: { found: () => {}, pull: () => {}, stop: () => {}, stopAll: () => {} },
     pulse: () => ({ rssBytes: 0, hosts: 0, throttledMs: 0, pulled: 0, queueComplaint: '' }),
     log: pino({ level: 'warn' }, { write: (line: string) => void said.push(JSON.parse(line).msg) }),
     onWelcome: () => welcomed.resolve(),
