@@ -99,7 +99,7 @@ describe('a cluster of containers, each node on a network of its own', { skip: w
     await world.mend();
   });
 
-  it('loses nothing with a node that is cut off, and believes it nothing when it is back', async () => {
+  it('loses nothing with a node that is cut off, and gives it work again once it is back', async () => {
     await through(async () => {
       await world.cutOff('two');
       await eventually(async () => (await world.stateOf('two')) !== 'alive', 30_000, 'it to be missed');

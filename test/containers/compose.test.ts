@@ -23,6 +23,7 @@ interface Inspected {
     readonly SecurityOpt: readonly string[];
     readonly Memory: number;
     readonly NanoCpus: number;
+    readonly PidsLimit: number | null;
     readonly LogConfig: { readonly Config: Readonly<Record<string, string>> };
   };
   readonly Config: { readonly Env: readonly string[]; readonly Cmd: readonly string[] | null };
@@ -134,6 +135,11 @@ describe('the cluster of deploy/compose.yaml', { skip: whyNoDocker }, () => {
       assert.deepEqual([ReadonlyRootfs, CapDrop, SecurityOpt], [true, ['ALL'], ['no-new-privileges:true']], Name);
       assert.ok(Memory > 0 && NanoCpus > 0 && LogConfig.Config['max-size'] !== undefined, Name);
     }
+    const agents = await inspected('node-agent');
+    assert.deepEqual(
+      agents.map(({ HostConfig }) => HostConfig.PidsLimit),
+      agents.map(() => 1024),
+    );
     for (const id of await project.containers()) {
       assert.doesNotMatch(await docker('exec', id, 'cat', '/proc/1/status'), /^Uid:\s+0\b/m);
     }
@@ -153,6 +159,22 @@ describe('the cluster of deploy/compose.yaml', { skip: whyNoDocker }, () => {
       assert.ok(!text.includes(project.secret(name)), `inspect shows ${name}`);
       assert.ok(!logs.includes(project.secret(name)), `logs show ${name}`);
     }
+  });
+
+  it('is updated as DEPLOYING says, one service after the other, and works on', async () => {
+    const before = await project.containers();
+    const anew = ['up', '--detach', '--no-build', '--no-deps', '--force-recreate'];
+    await project.compose(...anew, '--scale', `node-agent=${AGENTS}`, 'node-agent');
+    await project.compose(...anew, 'coordinator');
+    const stayed = (await project.containers()).filter((id) => before.includes(id));
+    assert.equal(stayed.length, SERVICES.length - 2);
+    const back = async (): Promise<boolean> => {
+      const { nodes } = await regatta('status').catch(() => ({ nodes: [] }));
+      return (nodes as { state: string }[]).filter(({ state }) => state === 'alive').length === AGENTS;
+    };
+    await eventually(back, 60_000, `${AGENTS} nodes to be back`);
+    const { state, succeeded } = await regatta('run', 'number-cruncher', '--set', 'count=30');
+    assert.deepEqual([state, succeeded], ['succeeded', 30]);
   });
 });
 

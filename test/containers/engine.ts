@@ -36,6 +36,10 @@ export const whyNoDocker: string | false =
 export const composeCommand = (): string[] =>
   answers('docker', 'compose', 'version') ? ['docker', 'compose'] : ['docker-compose'];
 
+/** As `whyNoDocker`, for what compose does without an engine. */
+export const whyNoCompose: string | false =
+  demanded || answers(...composeCommand(), 'version') ? false : 'compose is not installed here';
+
 /** Where images can be made of Debian's packages they are; elsewhere they come from registries. */
 const offline = onPath('mmdebstrap');
 
