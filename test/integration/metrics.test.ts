@@ -286,10 +286,58 @@ describe('health', () => {
     assert.equal(valueIn(text, 'regatta_nats_up'), 1);
     child.kill();
   });
+
+  it('of a coordinator without a leader is bad, and where nodes are it cannot say', async () => {
+    await using sandbox = new Sandbox();
+    const listen = `127.0.0.1:${await freePort()}`;
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const { child } = await startCoordinator(sandbox, ['--nats', nowhere, '--metrics', listen]);
+    const answer = await fetch(`http://${listen}/sd`);
+    const why = 'no coordinator leads yet: NATS cannot be used, and the log says why\n';
+    assert.deepEqual([answer.status, await answer.text()], [503, why]);
+    assert.equal((await fetch(`http://${listen}/readyz`)).status, 503);
+    child.kill();
+  });
+});
+
+describe('a coordinator that takes over', () => {
+  it('tells Prometheus of nodes that are not back yet, and of those that were lost', async () => {
+    await using nats = await startNats();
+    const listen = `127.0.0.1:${await freePort()}`;
+    const serveArgs = ['--nats', nats.url, '--metrics', listen];
+    await using cluster = await Cluster.start({ agents: 1, serveArgs, agentArgs: METRICS });
+    const before = await targetsOf(`http://${listen}`);
+    assert.equal(before.length, 1);
+    cluster.agents[0]!.child.kill('SIGSTOP');
+    // Stopped, it could not be ended.
+    using _ = { [Symbol.dispose]: () => void cluster.agents[0]!.child.kill('SIGCONT') };
+    await cluster.restartCoordinator();
+    await eventually(
+      async () => (await fetch(`http://${listen}/sd`)).status === 200,
+      SEEN_MS_MAX,
+      'the coordinator to take over',
+    );
+    assert.deepEqual(await targetsOf(`http://${listen}`), before);
+    const lost = async (): Promise<boolean> =>
+      valueIn(await textOf(`http://${listen}/metrics`), 'regatta_nodes{state="lost"}') === 1;
+    await eventually(lost, SEEN_MS_MAX, 'the node to be lost');
+    assert.deepEqual(await targetsOf(`http://${listen}`), before);
+  });
+
+  it('counts that it was in doubt, when NATS was away for longer than its lease', async () => {
+    await using nats = await startNats();
+    const listen = `127.0.0.1:${await freePort()}`;
+    await using _cluster = await Cluster.start({ agents: 0, serveArgs: ['--nats', nats.url, '--metrics', listen] });
+    const told = async (): Promise<number | undefined> =>
+      valueIn(await textOf(`http://${listen}/metrics`), 'regatta_leadership_changes_total{role="uncertain"}');
+    assert.equal(await told(), 0);
+    await nats.kill();
+    await eventually(async () => (await told()) === 1, SEEN_MS_MAX, 'the coordinator to be in doubt');
+  });
 });
 
 describe('metrics with a token', () => {
-  it('are for who shows it; who does not is counted', async () => {
+  it('are for who shows it; who does not is counted, at a coordinator and at a node', async () => {
     await using sandbox = new Sandbox();
     const file = join(sandbox.directory, 'metrics-token');
     writeFileSync(file, 'metrics-token-0123456789\n');
@@ -300,8 +348,23 @@ describe('metrics with a token', () => {
     assert.equal(await textOf(`http://${listen}/healthz`), 'ok\n');
     const shown = { headers: { authorization: 'Bearer metrics-token-0123456789' } };
     const text = await (await fetch(`http://${listen}/metrics`, shown)).text();
-    assert.equal(valueIn(text, 'regatta_refused_tokens_total{reason="missing"}'), 2);
+    assert.equal(valueIn(text, 'regatta_refused_tokens_total{door="metrics",reason="missing"}'), 2);
+    assert.equal(valueIn(text, 'regatta_refused_tokens_total{door="grpc",reason="missing"}'), 0);
     child.kill();
+
+    const here = `127.0.0.1:${await freePort()}`;
+    const args = ['--id', 'alone', '--coordinator', '127.0.0.1:1', '--prestart', '1'];
+    const agent = sandbox.startAgent([...args, '--metrics', here, '--metrics-token-file', file]);
+    const status = (asked: RequestInit = {}): Promise<number> =>
+      fetch(`http://${here}/metrics`, asked)
+        .then(({ status }) => status)
+        .catch(() => 0);
+    await eventually(async () => (await status()) !== 0, SEEN_MS_MAX, 'the node to serve metrics');
+    assert.equal(await status({ headers: { authorization: 'Bearer another-token-0123456789' } }), 401);
+    const told = await (await fetch(`http://${here}/metrics`, shown)).text();
+    assert.equal(valueIn(told, 'regatta_refused_tokens_total{door="metrics",reason="missing"}'), 1);
+    assert.equal(valueIn(told, 'regatta_refused_tokens_total{door="metrics",reason="wrong"}'), 1);
+    agent.child.kill('SIGQUIT');
   });
 
   it('are asked for where they are open to other hosts', async () => {

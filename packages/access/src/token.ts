@@ -2,8 +2,8 @@
  * Tokens: where one comes from, and whether one that is given is the right one.
  *
  * - S1: a token is compared by its digest in constant time: an answer tells nothing of how much of a guess was right.
- * - S2: no error repeats a token, and none stays in the environment once it is taken: whatever this process starts
- *   inherits that.
+ * - S2: no error repeats a token, and whatever this process starts inherits none: it is taken out of the environment. Where
+ *   the system shows what this process was started with, it stays: /proc/PID/environ, to the same user.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { statSync } from 'node:fs';

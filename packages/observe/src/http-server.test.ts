@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, it } from 'node:test';
+import { afterEach, describe, it, mock } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRegistry, Exposition } from './exposition.ts';
 import { type ObserveOptions, type ObserveServer, reachableAt, startObserving } from './http-server.ts';
@@ -127,9 +127,57 @@ describe('clients that are slow or many', () => {
     assert.ok(ms < limits.headersMsMax + 3_000, `after ${ms} ms`);
   });
 
-  it('beyond a number are turned away at once, and let in when others have gone', async () => {
+  it('do not keep others out by connections that ask for nothing: the one idle for longest makes room', async () => {
     const { server, url } = await start();
+    const sockets: Socket[] = [];
+    for (let i = 0; i < limits.connectionsMax; i++) sockets.push(await raw(server));
+    // The first one has asked since: the second is now the idlest.
+    const answered = once(sockets[0]!, 'data');
+    sockets[0]!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    await answered;
+    const closed = sockets.map((socket, i) => once(socket.resume(), 'close').then(() => i));
+    assert.equal((await get(`${url}/healthz`)).status, 200);
+    assert.equal(await Promise.race(closed), 1);
+    assert.equal(sockets.filter((socket) => socket.closed).length, 1);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('are let go after so many requests, and after so long', async () => {
+    const { server } = await start();
+    const said: string[] = [];
+    const socket = await raw(server);
+    socket.on('data', (data) => said.push(String(data)));
+    const request = 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n';
+    const closed = once(socket, 'close');
+    for (let i = 0; i < limits.requestsPerConnectionMax && !socket.destroyed; i++) {
+      const answered = once(socket, 'data');
+      socket.write(request);
+      await answered;
+    }
+    await closed;
+    assert.equal(said.length, limits.requestsPerConnectionMax);
+    assert.match(said.at(-1)!, /connection: close/i);
+    const old = await raw(server);
+    mock.method(performance, 'now', () => -performance.timeOrigin + Date.now() + limits.connectionMsMax + 1_000);
+    const ended = once(old, 'close');
+    const last = once(old, 'data');
+    old.write(request);
+    assert.match(String((await last)[0]), /connection: close/i);
+    await ended;
+    mock.restoreAll();
+  });
+
+  it('beyond a number of answers under way are turned away at once, and let in when others have gone', async () => {
+    const allAsked = Promise.withResolvers<void>();
+    let asked = 0;
+    const render = (): Promise<never> => {
+      if (++asked === limits.connectionsMax) allAsked.resolve();
+      return new Promise(() => {});
+    };
+    const { server, url } = await start({ exposition: { render } as unknown as Exposition });
     const sockets = await Promise.all(Array.from({ length: limits.connectionsMax }, () => raw(server)));
+    for (const socket of sockets) socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n');
+    await allAsked.promise;
     const startedAt = performance.now();
     const late = await raw(server);
     late.resume();

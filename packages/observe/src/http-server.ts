@@ -4,9 +4,11 @@
  *
  * - H1: what tells something of the work asks for the token where there is one; health does not, and tells nothing.
  * - H2: a client has a few seconds to ask and to take its answer; connections are counted.
+ * - H3: nobody keeps others out by connections alone: each ends after so many requests or so long, and where there are too
+ *   many, the one that has asked for nothing for longest makes room.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { judge } from '@regatta/access';
 import { messageOf, RegattaError } from '@regatta/kernel';
@@ -50,9 +52,13 @@ export async function startObserving(options: ObserveOptions): Promise<ObserveSe
     maxHeaderSize: limits.headerBytesMax,
     connectionsCheckingInterval: limits.headersMsMax / 5,
   });
-  server.maxConnections = limits.connectionsMax;
   server.timeout = limits.answerMsMax;
-  server.on('request', (request, response) => void handler.answer(request, response));
+  const connections = new Connections();
+  server.on('connection', (socket) => connections.opened(socket));
+  server.on('request', (request, response) => {
+    connections.asked(request.socket, response);
+    void handler.answer(request, response);
+  });
   const port = await listen(server, options.listen);
   return {
     address: `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`,
@@ -66,6 +72,44 @@ export async function startObserving(options: ObserveOptions): Promise<ObserveSe
 /** All of this machine's addresses are none that another one could dial. @param address HOST:PORT where it listens */
 export const reachableAt = (address: string): string =>
   address.replace(/^(0\.0\.0\.0|\[?::\]?|\*)(?=:\d+$)/, hostname());
+
+/** H3. */
+class Connections {
+  readonly #open = new Map<Socket, { readonly at: number; requests: number }>();
+  /** Those that ask for nothing just now, the one that has not for longest first. */
+  readonly #idle = new Set<Socket>();
+
+  opened(socket: Socket): void {
+    if (this.#open.size >= limits.connectionsMax) {
+      const [idlest] = this.#idle;
+      if (idlest === undefined) return void socket.destroy();
+      this.#drop(idlest);
+      idlest.destroy();
+    }
+    this.#open.set(socket, { at: performance.now(), requests: 0 });
+    this.#idle.add(socket);
+    socket.once('close', () => this.#drop(socket));
+  }
+
+  asked(socket: Socket, response: ServerResponse): void {
+    const one = this.#open.get(socket);
+    // It has just made room.
+    if (one === undefined) return;
+    this.#idle.delete(socket);
+    one.requests++;
+    const old = one.requests >= limits.requestsPerConnectionMax || performance.now() - one.at > limits.connectionMsMax;
+    // By Node's own maxRequestsPerSocket it would say so as well, but close no sooner than one that is idle.
+    if (old) response.setHeader('connection', 'close');
+    response.once('close', () => {
+      if (this.#open.has(socket)) this.#idle.add(socket);
+    });
+  }
+
+  #drop(socket: Socket): void {
+    this.#open.delete(socket);
+    this.#idle.delete(socket);
+  }
+}
 
 const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 

@@ -2,7 +2,13 @@
 import { defineLimits, limit } from '@regatta/kernel';
 
 export const { limits, views: metricsLimitViews } = defineLimits({
-  connectionsMax: limit(64, 'connections', 'to the metrics server at once; more are turned away'),
+  connectionsMax: limit(64, 'connections', 'to the metrics server at once; beyond it the idlest makes room'),
+  requestsPerConnectionMax: limit(100, 'requests', 'to the metrics server over one connection'),
+  connectionMsMax: limit(
+    60_000,
+    'ms',
+    'after which the next answer of the metrics server is the last of its connection',
+  ),
   headersMsMax: limit(5_000, 'ms', 'for a client of the metrics server to say what it wants'),
   answerMsMax: limit(10_000, 'ms', 'for it to ask and to take the answer'),
   idleMsMax: limit(5_000, 'ms', 'for which a connection to the metrics server is kept for the next request'),

@@ -19,6 +19,7 @@ import { limits } from './journal/limits.ts';
 import { JournalLog } from './journal/log.ts';
 import { JournalRecorder } from './journal/recorder.ts';
 import { recover } from './journal/recovery.ts';
+import type { RoleTaken } from './observe/label-values.ts';
 import type { JournalObserver } from './observe/observer.ts';
 import { atMost } from './patience.ts';
 
@@ -36,7 +37,7 @@ export interface CoordinatorOptions {
 }
 
 export interface CoordinatorObserver extends JournalObserver {
-  tookUp(role: 'leading' | 'standing-by'): void;
+  tookUp(role: RoleTaken): void;
   /** Part of a message of outcomes, or all of it, could not be read. */
   unreadable(): void;
   /** Chunks of so many runs were lost and queued again. */
@@ -54,6 +55,8 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   #leadership: Leadership | undefined;
   readonly #alone: Engine | undefined;
+  /** Where this one is reached. */
+  #addresses: readonly string[] = [];
   #term: Term | undefined;
   /** What it is about while it does not lead. */
   #standing = 'it has just started';
@@ -84,6 +87,7 @@ export class Coordinator {
   start(addresses: readonly string[]): void {
     const { broker, log, replicas } = this.#options;
     if (broker === undefined) return;
+    this.#addresses = addresses;
     this.#leadership = new Leadership(broker, {
       id: this.#id,
       addresses,
@@ -91,7 +95,7 @@ export class Coordinator {
       onElected: () => this.#change(() => this.#lead(broker)),
       onDeposed: (why) => this.#change(() => this.#stepDown(why)),
       onLeader: (leader) => leader !== undefined && leader.id !== this.#id && this.#standBy(leader.addresses),
-      onUncertain: (why) => why !== undefined && log.warn(`this coordinator may not lead any more: ${why}`),
+      onUncertain: (why) => why !== undefined && this.#doubt(why),
     });
     this.#campaign(broker, this.#leadership).catch((thrown) => {
       this.#standing = messageOf(thrown);
@@ -119,6 +123,11 @@ export class Coordinator {
       this.#options.observer?.tookUp('standing-by');
     }
     this.#said = line;
+  }
+
+  #doubt(why: string): void {
+    this.#options.log.warn(`this coordinator may not lead any more: ${why}`);
+    this.#options.observer?.tookUp('uncertain');
   }
 
   /** @throws RegattaError NOT_LEADING that says who does (C1) */
@@ -172,6 +181,12 @@ export class Coordinator {
   /** Where the one that leads is, as far as is known. */
   get leaderAddresses(): readonly string[] {
     return this.#leadership?.leader?.addresses ?? [];
+  }
+
+  /** The lease is still of one at this very address, who was there before this process and is gone. */
+  get waitsForItsOwnLease(): boolean {
+    const { role, leaderAddresses } = this;
+    return role === 'standing-by' && leaderAddresses.some((address) => this.#addresses.includes(address));
   }
 
   get #leads(): boolean {

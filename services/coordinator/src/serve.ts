@@ -79,7 +79,8 @@ export async function serve({
 }
 
 async function serveUntil(ended: PromiseWithResolvers<void>, options: ServerOptions, log: Logger): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
+  // Each one, not the first alone: those who are impatient would cut off what ends in good order, and in bounded time.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ended.resolve());
   const server = await startServer(options, log);
   log.info(`coordinator listens on ${server.address}`);
   if (server.metricsUrl !== '') log.info(`metrics at ${server.metricsUrl}`);

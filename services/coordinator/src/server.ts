@@ -10,7 +10,7 @@ import { RegattaError } from '@regatta/kernel';
 import { controlService as controlDefinition, nodeLinkService as nodeLinkDefinition } from '@regatta/proto/services';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
-import { guard, serverCredentials } from './access/guard.ts';
+import { connectionBounds, guard, serverCredentials } from './access/guard.ts';
 import type { Refusals } from './access/refusals.ts';
 import { RefusedNodes } from './agents/refused-nodes.ts';
 import { nodeLinkService } from './agents/server.ts';
@@ -63,7 +63,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
   const { listen, spillDirectory, noProgressMs, nats, advertise, replicas, bytesPerSnapshot, version } = options;
   const { token, insecure, refusals, metrics } = options;
-  const access = { wantsToken: token !== undefined, insecure, refused: refusals.counts };
+  const access = { wantsToken: token !== undefined, insecure, refused: refusals.counts.grpc };
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
   const observing = metrics && new (await import('./observe/observing.ts')).Observing(metrics, version);
@@ -92,10 +92,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
     'grpc-node.flow_control_window': limits.windowBytes,
-    // A peer that is cut off without a word would be served for ever.
-    'grpc.keepalive_time_ms': limits.keepaliveMs,
-    'grpc.keepalive_timeout_ms': limits.leaseMs,
-    'grpc.max_concurrent_streams': limits.callsPerConnectionMax,
+    ...connectionBounds(),
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
     ...(token !== undefined && { interceptors: [guard(token, refusals)] }),

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
   credentials,
   Metadata,
+  makeGenericClientConstructor,
   Server,
   type ServiceError,
   status,
@@ -15,11 +17,14 @@ import {
 import { type ControlServiceServer, GetStatusResponse } from '@regatta/proto/control';
 import { Heartbeat, type NodeLinkServiceServer } from '@regatta/proto/node';
 import { ControlClient, controlService, NodeLinkClient, nodeLinkService } from '@regatta/proto/services';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, service as healthService } from 'grpc-health-check';
 import { Client } from '../cli/client.ts';
-import { guard, serverCredentials } from './guard.ts';
+import { limits } from '../engine/limits.ts';
+import { connectionBounds, guard, serverCredentials } from './guard.ts';
 
 const TOKEN = 'the-right-token-0123';
+/** Short, so that a test need not wait for it. */
+const IDLE_MS = 500;
 
 let server: Server;
 let address: string;
@@ -28,8 +33,10 @@ let refused: string[];
 let heard: string[];
 
 before(async () => {
-  const note = (reason: string): void => void refused.push(reason);
-  server = new Server({ interceptors: [guard(TOKEN, { note })] });
+  const note = (door: string, reason: string): void => void refused.push(`${door} ${reason}`);
+  const interceptors = [guard(TOKEN, { note })];
+  const sizes = { 'grpc.max_receive_message_length': limits.messageBytesMax };
+  server = new Server({ ...sizes, ...connectionBounds(IDLE_MS), interceptors });
   const control: Partial<ControlServiceServer> = {
     getStatus: (call, callback) => {
       heard.push(`getStatus with ${call.metadata.get('authorization').length} headers`);
@@ -96,7 +103,7 @@ describe('a coordinator that wants a token', () => {
       message,
       new RegExp(`^${address}: this coordinator wants a token, and was given none; .*--token-file`),
     );
-    assert.deepEqual([heard, refused], [[], ['missing']]);
+    assert.deepEqual([heard, refused], [[], ['grpc missing']]);
   });
 
   for (const [what, token] of [
@@ -110,7 +117,7 @@ describe('a coordinator that wants a token', () => {
         message,
         `${address}: this coordinator does not take the token that it was given; give its own by --token-file FILE or REGATTA_TOKEN`,
       );
-      assert.deepEqual([heard, refused], [[], ['wrong']]);
+      assert.deepEqual([heard, refused], [[], ['grpc wrong']]);
     });
   }
 
@@ -123,7 +130,7 @@ describe('a coordinator that wants a token', () => {
     });
     client.close();
     assert.equal(error?.code, status.UNAUTHENTICATED);
-    assert.deepEqual([heard, refused], [[], ['missing']]);
+    assert.deepEqual([heard, refused], [[], ['grpc missing']]);
   });
 
   it('refuses a node', async () => {
@@ -136,7 +143,7 @@ describe('a coordinator that wants a token', () => {
     const [error] = (await once(stream, 'error').catch((thrown) => [thrown])) as [ServiceError];
     client.close();
     assert.equal(error.code, status.UNAUTHENTICATED);
-    assert.deepEqual([heard, refused], [[], ['wrong']]);
+    assert.deepEqual([heard, refused], [[], ['grpc wrong']]);
   });
 
   it('keeps nothing of a caller who does not stop sending after it was refused', async () => {
@@ -160,5 +167,124 @@ describe('a coordinator that wants a token', () => {
     session.destroy();
     assert.ok(grown < 8 * 2 ** 20, `${Math.round(grown / 2 ** 20)} MiB more`);
     assert.deepEqual(heard, []);
+  });
+});
+
+const MIB = 2 ** 20;
+/** The head of a message of 60 MiB. */
+const LARGE = Buffer.from([0, 0x03, 0xc0, 0, 0]);
+
+const ask = (session: ClientHttp2Session, path: string): ClientHttp2Stream => {
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  return session.request(headers, { endStream: false }).on('error', () => {});
+};
+
+/** All that a refused call may still send, as far as it gets. */
+async function pour(stream: ClientHttp2Stream, mib: number): Promise<void> {
+  const part = Buffer.alloc(MIB);
+  const closed = once(stream, 'close');
+  for (let i = 0; i < mib && stream.writable; i++) {
+    if (!stream.write(part)) await Promise.race([once(stream, 'drain'), closed]);
+  }
+}
+
+const HealthClient = makeGenericClientConstructor(healthService, 'Health');
+
+/** @returns what it was told, or the code that it was refused with */
+async function watched(token?: string): Promise<unknown> {
+  const client = new HealthClient(address, credentials.createInsecure());
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  const stream = client.watch!({ service: '' }, metadata);
+  const told = once(stream, 'data').then(
+    ([answer]) => answer,
+    ({ code }: ServiceError) => code,
+  );
+  const result = await told;
+  stream.on('error', () => {}).cancel();
+  client.close();
+  return result;
+}
+
+describe('without a token', () => {
+  it('whether a coordinator serves is told', async () => {
+    const client = new HealthClient(address, credentials.createInsecure());
+    const answer = await new Promise((resolve, reject) => {
+      client.check!({ service: '' }, (error: ServiceError | null, value: unknown) =>
+        error ? reject(error) : resolve(value),
+      );
+    });
+    client.close();
+    assert.deepEqual([answer, refused], [{ status: 'SERVING' }, []]);
+  });
+
+  it('health may not be watched, nor listed; with it it may', async () => {
+    assert.equal(await watched(), status.UNAUTHENTICATED);
+    assert.deepEqual(refused, ['grpc missing']);
+    assert.deepEqual(await watched(TOKEN), { status: 'SERVING' });
+    const session = connect(`http://${address}`);
+    const [answer] = (await once(ask(session, '/grpc.health.v1.Health/List'), 'response')) as [Record<string, string>];
+    session.destroy();
+    assert.equal(answer['grpc-status'], String(status.UNAUTHENTICATED));
+  });
+
+  it('a large message is refused at its head, and nothing of it is kept', async () => {
+    const session = connect(`http://${address}`);
+    const before = heldBytes();
+    const streams = Array.from({ length: 4 }, () => ask(session, '/grpc.health.v1.Health/Check'));
+    const answers = streams.map((stream) => once(stream, 'response') as Promise<[Record<string, string>]>);
+    for (const stream of streams) stream.write(LARGE);
+    await Promise.all(streams.map((stream) => pour(stream, 20)));
+    const grown = heldBytes() - before;
+    for (const [answer] of await Promise.all(answers)) {
+      assert.equal(answer['grpc-status'], String(status.RESOURCE_EXHAUSTED));
+    }
+    session.destroy();
+    assert.ok(grown < 16 * MIB, `${Math.round(grown / MIB)} MiB more`);
+  });
+
+  it('no call is kept for long: neither one that does not say all that it has to, nor one that was refused', async () => {
+    const session = connect(`http://${address}`);
+    const begun = performance.now();
+    const silent = ask(session, '/grpc.health.v1.Health/Check');
+    const turnedAway = ask(session, '/regatta.v1.ControlService/GetStatus');
+    const answers = [silent, turnedAway].map(async (stream) => {
+      const [answer] = (await once(stream, 'response')) as [Record<string, string>];
+      stream.resume();
+      await once(stream, 'close');
+      return answer['grpc-status'];
+    });
+    const codes = await Promise.all(answers);
+    const tookMs = performance.now() - begun;
+    session.destroy();
+    assert.deepEqual(codes, [String(status.DEADLINE_EXCEEDED), String(status.UNAUTHENTICATED)]);
+    assert.ok(tookMs >= limits.openCallMsMax - 50 && tookMs < limits.openCallMsMax + 2_000, `${tookMs} ms`);
+  });
+});
+
+describe('a connection', () => {
+  it('without a call is closed after a while, however often it pings', { timeout: 20_000 }, async () => {
+    const begun = performance.now();
+    const session = connect(`http://${address}`);
+    const pinging = setInterval(() => session.ping(() => {}), IDLE_MS / 10);
+    await once(session, 'close');
+    clearInterval(pinging);
+    assert.ok(performance.now() - begun >= IDLE_MS - 50);
+    assert.equal(connectionBounds()['grpc.max_connection_idle_ms'], limits.connectionIdleMsMax);
+  });
+
+  it('of a node is kept, however little is said', async () => {
+    const client = new NodeLinkClient(address, credentials.createInsecure());
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${TOKEN}`);
+    const stream = client.connect(metadata);
+    stream.on('data', () => {});
+    stream.write({ frame: { $case: 'heartbeat', value: Heartbeat.fromPartial({}) } });
+    const ended = once(stream, 'error').catch((thrown) => thrown);
+    assert.equal(await Promise.race([ended, sleep(3 * IDLE_MS, 'kept')]), 'kept');
+    stream.cancel();
+    await ended;
+    client.close();
+    assert.deepEqual(heard, ['frame']);
   });
 });

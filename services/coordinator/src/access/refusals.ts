@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import { limits } from '../engine/limits.ts';
 
+/** What was refused at: calls of nodes and clients, or whoever asks for metrics; each wants a token of its own. */
+type Door = 'grpc' | 'metrics';
 export type Refused = 'missing' | 'wrong';
 
 /** How open a coordinator is, for its status. */
@@ -9,18 +11,21 @@ export interface Access {
   readonly wantsToken: boolean;
   /** What people were warned of. */
   readonly insecure: readonly string[];
-  /** As it is counted on. */
+  /** Calls of nodes and clients, as it is counted on. */
   readonly refused: Readonly<Record<Refused, number>>;
 }
 
 /** Where all are let in. */
 export const OPEN_TO_ALL: Access = { wantsToken: false, insecure: [], refused: { missing: 0, wrong: 0 } };
 
-const WHAT = { missing: 'it gave no token', wrong: 'its token is wrong' } as const satisfies Record<Refused, string>;
+const WHAT = {
+  grpc: { missing: 'it gave no token', wrong: 'its token is wrong' },
+  metrics: { missing: 'it gave no metrics token', wrong: 'its metrics token is wrong' },
+} as const satisfies Record<Door, Record<Refused, string>>;
 
 export class Refusals {
   readonly #log: Pick<Logger, 'warn'>;
-  readonly #counts = { missing: 0, wrong: 0 };
+  readonly #counts = { grpc: { missing: 0, wrong: 0 }, metrics: { missing: 0, wrong: 0 } };
   /** Since the last line: however many peers there are, this is all that is kept of them. */
   #unsaid = 0;
   #last = '';
@@ -31,16 +36,17 @@ export class Refusals {
   }
 
   /** Since this process started. */
-  get counts(): Readonly<Record<Refused, number>> {
+  get counts(): Readonly<Record<Door, Readonly<Record<Refused, number>>>> {
     return this.#counts;
   }
 
   /** @param peer its address */
-  note(reason: Refused, peer: string): void {
-    this.#counts[reason]++;
+  note(door: Door, reason: Refused, peer: string): void {
+    this.#counts[door][reason]++;
     this.#unsaid++;
-    this.#last = `the last from ${peer}: ${WHAT[reason]}`;
-    if (this.#quiet === undefined) this.#say(`refused a call from ${peer}: ${WHAT[reason]}`);
+    this.#last = `the last from ${peer}: ${WHAT[door][reason]}`;
+    if (this.#quiet === undefined)
+      this.#say(`refused a ${door === 'grpc' ? 'call' : 'look at metrics'} from ${peer}: ${WHAT[door][reason]}`);
   }
 
   #say(line: string): void {

@@ -4,6 +4,7 @@
  * told to any client.
  */
 
+import { isIPv4, isIPv6 } from 'node:net';
 import { isBeyondLoopback } from '@regatta/access';
 import type { LimitView } from '@regatta/kernel';
 import type {
@@ -57,10 +58,20 @@ export function introductionOf(hello: Hello, address: string): Introduction {
  * @param from where the node's connection comes from, HOST:PORT
  */
 function metricsAddressOf(text: string, from: string): string {
-  if (!/^[A-Za-z0-9.:_[\]-]{1,253}:\d{1,5}$/.test(text)) return '';
+  if (!isHostAndPort(text)) return '';
   // gRPC tells a peer's IPv6 address without brackets.
   const peer = from.replace(/^([^[].*:.*)(:\d+)$/, '[$1]$2');
   return !isBeyondLoopback(text) && isBeyondLoopback(peer) ? '' : text;
+}
+
+/** NAME:PORT, IPV4:PORT or [IPV6]:PORT. */
+function isHostAndPort(text: string): boolean {
+  const [, six, name, port] = /^(?:\[([^\]%]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
+  if (six !== undefined) return isIPv6(six);
+  // What is all digits and dots is an address, or nothing.
+  if (/^[\d.]+$/.test(name!)) return isIPv4(name!);
+  return name!.length <= 253 && name!.split('.').every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
 }
 
 /** What it says that it still has of an earlier connection. */

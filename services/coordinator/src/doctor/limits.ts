@@ -12,5 +12,10 @@ export const { limits, views: doctorLimitViews } = defineLimits({
   fullPartWarning: limit(0.8, 'of what it may hold', 'beyond which it warns of a stream, or of a disk of NATS'),
   fullPartWrong: limit(0.95, 'of what it may hold', 'beyond which that is wrong'),
   refusedShownMax: limit(5, 'nodes', 'that were refused and are named'),
-  namesShownMax: limit(5, 'names', 'of dashboards, rules or alerts in one line'),
+  namesShownMax: limit(
+    5,
+    'names',
+    'of dashboards, rules or alerts in one line; of targets or alerts in lines of their own',
+  ),
+  textCharactersMax: limit(200, 'characters', 'of each text that Prometheus gives'),
 });

@@ -1,7 +1,7 @@
 /** Whether Prometheus sees the cluster whole: coordinators, nodes, rules; and what its alerts say. */
 import type { NodeView } from '../cli/views.ts';
 import { JOBS, RULE_GROUPS } from './expected.ts';
-import { about, type Finding, listed } from './finding.ts';
+import { type About, about, type Finding, type Level, listed } from './finding.ts';
 import { limits } from './limits.ts';
 import { connectedOf } from './nodes.ts';
 import type { Outcome } from './probe.ts';
@@ -19,7 +19,10 @@ function judgeTargets(outcome: Outcome<readonly Target[]>, nodes: readonly NodeV
   const { wrong } = about('Prometheus', 'targets');
   if (outcome.kind === 'failed') return [wrong(`cannot be asked for: ${outcome.why}`, 'see the log of Prometheus')];
   const of = (job: string): Target[] => outcome.value.filter((target) => target.job === job);
-  const [coordinators, agents] = [of(JOBS.coordinator), of(JOBS.nodes)];
+  const lost = (nodes ?? []).filter(({ state }) => state === 'lost').map(({ id }) => id);
+  const coordinators = of(JOBS.coordinator);
+  // One that was lost is looked for a while longer; alerts tell of it.
+  const agents = of(JOBS.nodes).filter(({ health, node }) => health === 'up' || !lost.includes(node));
   const found = [...judgeJob(JOBS.coordinator, coordinators), ...judgeJob(JOBS.nodes, agents)];
   if (coordinators.length === 0) found.push(judgeMissingJob(JOBS.coordinator));
   const serving = connectedOf(nodes ?? []).filter(({ metricsAddress }) => metricsAddress !== '');
@@ -27,18 +30,39 @@ function judgeTargets(outcome: Outcome<readonly Target[]>, nodes: readonly NodeV
     const mend = 'start node-agents with --metrics, for Prometheus to find them by http_sd';
     found.push(about('Prometheus', JOBS.nodes).warning('no node is a target', mend));
   }
-  return [...found, ...serving.filter((node) => !agents.some((target) => isOf(target, node))).map(judgeUnseen)];
+  const unseen = serving.filter((node) => !agents.some((target) => isOf(target, node))).map(judgeUnseen);
+  return [...found, ...few(unseen, about('Prometheus', JOBS.nodes), 'nodes are no targets')];
 }
 
 const isOf = ({ node, address }: Target, { id, metricsAddress }: NodeView): boolean =>
   node === id || address === metricsAddress;
 
+const GRAVITY = ['ok', 'skipped', 'warning', 'wrong'] as const satisfies readonly Level[];
+
+/** The gravest; the others are only counted, and weigh as much as the gravest of them. */
+function few(findings: readonly Finding[], { ok, warning, wrong }: About, what: string): Finding[] {
+  const weighed = findings.toSorted((a, b) => GRAVITY.indexOf(b.level) - GRAVITY.indexOf(a.level));
+  const rest = weighed.slice(limits.namesShownMax);
+  const shown = weighed.slice(0, limits.namesShownMax);
+  if (rest.length === 0) return shown;
+  const line = `${rest.length} more ${what}`;
+  const mend = 'correct the first ones, then look again';
+  switch (rest[0]!.level) {
+    case 'wrong':
+      return [...shown, wrong(line, mend)];
+    case 'warning':
+      return [...shown, warning(line, mend)];
+    default:
+      return [...shown, ok(line)];
+  }
+}
+
 /** Those that are up in one line, each other one in its own. */
 function judgeJob(job: string, targets: readonly Target[]): Finding[] {
-  const { ok } = about('Prometheus', job);
+  const us = about('Prometheus', job);
   const up = targets.filter(({ health }) => health === 'up').length;
   const others = targets.filter(({ health }) => health !== 'up').map((target) => judgeTarget(job, target));
-  return [...(up > 0 ? [ok(`${up} of ${targets.length} targets are up`)] : []), ...others];
+  return [...(up > 0 ? [us.ok(`${up} of ${targets.length} targets are up`)] : []), ...few(others, us, 'are not up')];
 }
 
 function judgeTarget(job: string, { address, node, health, lastError }: Target): Finding {
@@ -67,10 +91,12 @@ function judgeUnseen({ id, metricsAddress }: NodeView): Finding {
 }
 
 function judgeRules(outcome: Outcome<RuleFacts>): Finding[] {
-  const { ok, warning, wrong } = about('Prometheus', 'rules');
+  const us = about('Prometheus', 'rules');
+  const { ok, warning, wrong } = us;
   if (outcome.kind === 'failed') return [wrong(`cannot be asked for: ${outcome.why}`, 'see the log of Prometheus')];
   const { groups, broken } = outcome.value;
-  const found = broken.map(({ name, why }) => wrong(`${name} cannot be evaluated: ${why}`, 'correct that rule'));
+  const errors = broken.map(({ name, why }) => wrong(`${name} cannot be evaluated: ${why}`, 'correct that rule'));
+  const found = few(errors, us, 'cannot be evaluated');
   const missing = RULE_GROUPS.filter((group) => !groups.includes(group));
   if (missing.length === 0) return [...found, ok(`all ${RULE_GROUPS.length} groups are loaded`)];
   const what = missing.length === RULE_GROUPS.length ? 'none of ours are loaded' : `not loaded: ${missing.join(', ')}`;
@@ -79,11 +105,12 @@ function judgeRules(outcome: Outcome<RuleFacts>): Finding[] {
 }
 
 function judgeAlerts(outcome: Outcome<readonly Alert[]>): Finding[] {
-  const { ok, wrong } = about('Prometheus', 'alerts');
+  const us = about('Prometheus', 'alerts');
+  const { ok, wrong } = us;
   if (outcome.kind === 'failed') return [wrong(`cannot be asked for: ${outcome.why}`, 'see the log of Prometheus')];
   if (outcome.value.length === 0) return [ok('none is firing')];
   const names = Map.groupBy(outcome.value, ({ name }) => name);
-  return [...names.values()].map(judgeAlert);
+  return few([...names.values()].map(judgeAlert), us, 'fire');
 }
 
 function judgeAlert(alerts: readonly Alert[]): Finding {

@@ -1,5 +1,6 @@
 /** Prometheus, asked by its API: what it scrapes, what rules it has, what they say. Judged elsewhere. */
 import { type Asking, getJson } from './http.ts';
+import { limits } from './limits.ts';
 import { type Outcome, probe } from './probe.ts';
 
 export interface Target {
@@ -38,7 +39,7 @@ export async function examinePrometheus(url: string): Promise<PrometheusFacts> {
   const ask = <T>(path: string, read: (data: Json) => T): Promise<Outcome<T>> =>
     probe(async (signal) => read(await dataOf(url, path, { signal })));
   const [version, targets, rules, firing] = await Promise.all([
-    ask('api/v1/status/buildinfo', ({ version }) => String(version)),
+    ask('api/v1/status/buildinfo', ({ version }) => text(version)),
     ask('api/v1/targets?state=active', ({ activeTargets }) => objects(activeTargets).map(targetOf)),
     ask('api/v1/rules', ({ groups }) => rulesOf(objects(groups))),
     ask('api/v1/alerts', ({ alerts }) =>
@@ -61,7 +62,7 @@ async function dataOf(url: string, path: string, asking: Asking): Promise<Json> 
 function targetOf({ labels, scrapeUrl, health, lastError }: Json): Target {
   const { job, node, instance } = object(labels);
   const known = health === 'up' || health === 'down' ? health : 'unknown';
-  const address = URL.parse(String(scrapeUrl))?.host ?? text(instance);
+  const address = cut(URL.parse(String(scrapeUrl))?.host ?? text(instance));
   return { job: text(job), address, node: text(node), health: known, lastError: text(lastError) };
 }
 
@@ -79,9 +80,15 @@ function alertOf({ labels, annotations }: Json): Alert {
   const { alertname, severity, ...rest } = object(labels);
   const told = Object.entries(rest).map(([name, value]) => `${name}="${text(value)}"`);
   const summary = text(object(annotations).summary);
-  return { name: text(alertname), severity: text(severity), labels: told.join(', '), summary };
+  return { name: text(alertname), severity: text(severity), labels: cut(told.join(', ')), summary };
 }
 
 const object = (json: unknown): Json => (typeof json === 'object' && json !== null ? (json as Json) : {});
 const objects = (json: unknown): Json[] => (Array.isArray(json) ? json.map(object) : []);
-const text = (json: unknown): string => (typeof json === 'string' ? json : '');
+const text = (json: unknown): string => (typeof json === 'string' ? cut(json) : '');
+
+/** Prometheus repeats what its targets say, and names become headings: neither may be long, nor move a cursor. */
+const cut = (words: string): string => {
+  const line = words.replaceAll(/\p{Cc}+/gu, ' ');
+  return line.length <= limits.textCharactersMax ? line : `${line.slice(0, limits.textCharactersMax - 1)}…`;
+};

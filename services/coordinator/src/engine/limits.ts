@@ -76,6 +76,9 @@ const own = defineLimits({
   resultsIntervalMs: limit(5, 'ms', 'for which results are gathered for a client that reads them'),
   // Those that were refused count until their callers hang up.
   callsPerConnectionMax: limit(1_000, 'calls', 'at a time over one connection; more wait at the caller'),
+  openCallBytesMax: limit(1_024, 'bytes', 'that a call without a token may send in one message'),
+  openCallMsMax: limit(2_000, 'ms', 'for which a call without a token is kept, answered or not'),
+  connectionIdleMsMax: limit(60_000, 'ms', 'for which a connection without a call is kept'),
   refusalLogMs: limit(10_000, 'ms', 'between two lines in the log about calls that were refused for their token'),
   messageBytesMax: limit(67_108_864, 'bytes', 'one gRPC message'),
   // HTTP/2's own 64 KiB makes large messages wait.

@@ -22,11 +22,6 @@ export function createMetrics(registry: Registry) {
       'outcome',
     ]),
     attempts: counter('regatta_attempts_total', 'Attempts at chunks that were handed out', WORK),
-    copies: counter(
-      'regatta_speculative_attempts_total',
-      'Attempts handed out for tasks that another one still works on',
-      WORK,
-    ),
     retries: counter('regatta_task_retries_total', 'Tasks to be tried again: failed, lost, let-go', [
       ...WORK,
       'reason',
@@ -117,11 +112,15 @@ export function createMetrics(registry: Registry) {
     nodeMemory: gauge('regatta_node_rss_bytes', 'Resident memory of a node-agent without its host processes', ['node']),
     nodeThrottled: counter(
       'regatta_node_throttled_seconds_total',
-      'Time that a CPU quota held a node back since it started',
+      'Time that a CPU quota held a node back since it started, as it last told',
       ['node'],
     ),
     nodeSilence: gauge('regatta_node_silence_seconds', 'Time since a node was last heard', ['node']),
-    tokensRefused: counter('regatta_refused_tokens_total', 'Calls with a wrong or missing join token', ['reason']),
+    tokensRefused: counter(
+      'regatta_refused_tokens_total',
+      'Calls with a wrong or missing token, by the door: grpc wants the join token, metrics that of metrics',
+      ['door', 'reason'],
+    ),
 
     leadership: gauge(
       'regatta_leadership',

@@ -7,14 +7,12 @@
  */
 import type { Broker } from '@regatta/broker';
 import type { Reading } from '@regatta/observe';
-import { OUTCOME_STREAM, WORK_STREAM } from '@regatta/proto/queue-names';
 import type { JetStreamManager } from 'nats';
+import { STREAMS } from './label-values.ts';
 import { limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { type Monitored, monitored } from './nats-monitor.ts';
 import { only } from './readings.ts';
-
-const STREAMS = ['REGATTA_JOURNAL', WORK_STREAM, OUTCOME_STREAM] as const;
 
 interface StreamFigures {
   readonly stream: string;

@@ -5,13 +5,16 @@
 
 import type { Broker } from '@regatta/broker';
 import { createRegistry, Exposition, type ObserveServer, reachableAt, startObserving } from '@regatta/observe';
+import type { Refusals } from '../access/refusals.ts';
 import type { Coordinator, CoordinatorObserver } from '../coordinator.ts';
 import type { Insides } from '../engine/revival.ts';
+import { DOORS, JOURNALED, NODE_REFUSALS, ROLES_TAKEN, TOKEN_FAULTS } from './label-values.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { NatsFigures } from './nats-figures.ts';
 import { only, readAll } from './readings.ts';
-import { targetsAnswer } from './service-discovery.ts';
+import { complaintOf, discoveryAnswer } from './service-discovery.ts';
 import { StepCounts } from './step-counts.ts';
+import { Throttling } from './throttling.ts';
 import { Works } from './work.ts';
 
 export interface MetricsOptions {
@@ -21,20 +24,6 @@ export interface MetricsOptions {
   readonly token: string | undefined;
   /** Where NATS tells of itself; undefined not to ask. */
   readonly natsMonitor: string | undefined;
-}
-
-/** Calls that were refused so far. */
-interface Refused {
-  readonly missing: number;
-  readonly wrong: number;
-}
-
-/** Without a word of where NATS is: everybody may ask. */
-function complaintOf({ role, natsUp }: Coordinator): string | undefined {
-  if (role !== 'idle') return undefined;
-  return natsUp === false
-    ? 'no coordinator leads yet: NATS cannot be used, and the log says why'
-    : 'no coordinator leads yet';
 }
 
 export class Observing {
@@ -51,11 +40,9 @@ export class Observing {
     this.#metrics = createMetrics(this.#registry);
     this.#works = new Works(this.#metrics);
     this.#metrics.buildInfo.set({ service: 'coordinator', version }, 1);
-    for (const kind of ['events', 'results', 'ended', 'inputs', 'snapshot']) this.#metrics.journalBytes.of({ kind });
-    for (const role of ['leading', 'standing-by']) this.#metrics.leadershipChanges.of({ role });
-    for (const reason of ['NAME_TAKEN', 'PROTOCOL_VERSION', 'BAD_FRAME']) {
-      this.#metrics.nodesRefused.of({ reason });
-    }
+    for (const kind of JOURNALED) this.#metrics.journalBytes.of({ kind });
+    for (const role of ROLES_TAKEN) this.#metrics.leadershipChanges.of({ role });
+    for (const reason of NODE_REFUSALS) this.#metrics.nodesRefused.of({ reason });
   }
 
   /** Where it is told; empty until it is. */
@@ -99,13 +86,14 @@ export class Observing {
   async serve(
     coordinator: Coordinator,
     broker: Broker | undefined,
-    refusals: { readonly counts: Refused; note(reason: 'missing' | 'wrong', peer: string): void },
+    refusals: Pick<Refusals, 'counts' | 'note'>,
   ): Promise<void> {
     const nats = new NatsFigures(this.#metrics, broker, this.#options.natsMonitor);
+    const throttling = new Throttling();
     const exposition = new Exposition(this.#registry, async () => {
       // First: what is read after it is read at once, so that its parts fit each other.
       await nats.read(coordinator.leading !== undefined);
-      readAll(this.#metrics, coordinator);
+      readAll(this.#metrics, throttling, coordinator);
       this.#readCounts(coordinator, refusals.counts);
     });
     const { listen, token } = this.#options;
@@ -113,9 +101,9 @@ export class Observing {
       listen,
       token,
       exposition,
-      onRefused: (reason, peer) => refusals.note(reason, peer),
+      onRefused: (reason, peer) => refusals.note('metrics', reason, peer),
       complaint: () => complaintOf(coordinator),
-      routes: { '/sd': () => targetsAnswer(coordinator.leading?.nodes() ?? []) },
+      routes: { '/sd': () => discoveryAnswer(coordinator) },
     });
   }
 
@@ -123,12 +111,11 @@ export class Observing {
     this.#server?.close();
   }
 
-  #readCounts(coordinator: Coordinator, { missing, wrong }: Refused): void {
+  #readCounts(coordinator: Coordinator, refused: Refusals['counts']): void {
     const leads = coordinator.leading !== undefined;
     this.#metrics.unaccounted.read(only(leads ? this.#counts?.unaccounted() : 0));
-    this.#metrics.tokensRefused.read([
-      [{ reason: 'missing' }, missing],
-      [{ reason: 'wrong' }, wrong],
-    ]);
+    this.#metrics.tokensRefused.read(
+      DOORS.flatMap((door) => TOKEN_FAULTS.map((reason) => [{ door, reason }, refused[door][reason]] as const)),
+    );
   }
 }

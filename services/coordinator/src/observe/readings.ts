@@ -4,17 +4,20 @@ import type { Coordinator } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { NodeRecord } from '../engine/fleet.ts';
 import type { RunRecord } from '../engine/run-record.ts';
+import { ROLES } from './label-values.ts';
 import { limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import type { Throttling } from './throttling.ts';
 import { labelsOf, type WorkLabels } from './work.ts';
 
 /** Sets all gauges. Without an engine, as on a stand-by, there are no runs and no nodes. */
-export function readAll(metrics: Metrics, coordinator: Coordinator): void {
+export function readAll(metrics: Metrics, throttling: Throttling, coordinator: Coordinator): void {
   const engine = coordinator.leading;
   readLeadership(metrics, coordinator);
   readWork(metrics, engine);
   readRuns(metrics, engine);
   readNodes(metrics, engine?.nodes() ?? []);
+  metrics.nodeThrottled.read(throttling.read(engine?.nodes() ?? []));
   readLanes(metrics, engine);
   metrics.keptMemory.read(only(engine?.shelf.memoryBytes));
   metrics.keptDisk.read(only(engine?.shelf.diskBytes));
@@ -22,8 +25,6 @@ export function readAll(metrics: Metrics, coordinator: Coordinator): void {
 
 /** The value of a metric without labels; none where there is none. */
 export const only = (value: number | undefined): Reading<never>[] => (value === undefined ? [] : [[{}, value]]);
-
-const ROLES = ['leading', 'uncertain', 'standing-by', 'idle'] as const;
 
 function readLeadership(metrics: Metrics, coordinator: Coordinator): void {
   metrics.leadership.read(ROLES.map((role) => [{ role }, Number(coordinator.role === role)]));
@@ -104,7 +105,6 @@ function readNodes(metrics: Metrics, all: readonly NodeRecord[]): void {
   metrics.nodeQuota.read(perNode(({ introduction }) => introduction.machine.quotaCores));
   metrics.nodeHosts.read(perNode(({ pulse }) => pulse.hosts));
   metrics.nodeMemory.read(perNode(({ pulse }) => pulse.rssBytes));
-  metrics.nodeThrottled.read(perNode(({ pulse }) => pulse.throttledMs / 1000));
   metrics.nodeSilence.read(perNode(({ lastSeenMs }) => Math.max(0, Date.now() - lastSeenMs) / 1000));
 }
 
@@ -119,4 +119,4 @@ function readLanes(metrics: Metrics, engine: Engine | undefined): void {
   metrics.nodeChunks.read(nodes.map(({ labels, chunks }) => [labels, chunks]));
 }
 
-const isThere = ({ state, awaited }: NodeRecord): boolean => state !== 'lost' && !awaited;
+export const isThere = ({ state, awaited }: NodeRecord): boolean => state !== 'lost' && !awaited;

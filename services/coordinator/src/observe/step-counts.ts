@@ -11,9 +11,10 @@ import type { Effect } from '@regatta/scheduler';
 import type { Said, Timing } from '../engine/bookkeeping.ts';
 import type { Entry } from '../engine/record.ts';
 import type { Insides } from '../engine/revival.ts';
+import { LOSS_CODES } from './label-values.ts';
 import type { Metrics } from './metrics.ts';
 import type { Observer } from './observer.ts';
-import { LOSS_CODES, labelsOf, type Work, type Works } from './work.ts';
+import { labelsOf, type Work, type Works } from './work.ts';
 
 export class StepCounts implements Observer {
   readonly #metrics: Metrics;

@@ -2,22 +2,13 @@
 import type { Durations, Tally } from '@regatta/observe';
 import { modelNames } from '../cli/models.ts';
 import type { RunRequest } from '../engine/run-record.ts';
+import { LOSS_CODES, OUTCOMES, TRANSPORTS } from './label-values.ts';
 import type { Metrics } from './metrics.ts';
-
-/** Of losses; what a node calls by another name is OTHER. */
-export const LOSS_CODES: ReadonlySet<string> = new Set([
-  'HOST_DIED',
-  'MEMORY_EXCEEDED',
-  'TASK_TIMED_OUT',
-  'THREAD_DIED',
-  'DELIVERED_TOO_OFTEN',
-  'NODE_LOST',
-]);
 
 /** By which figures of runs are told apart. */
 export interface WorkLabels {
   readonly model: string;
-  readonly transport: 'grpc' | 'nats';
+  readonly transport: (typeof TRANSPORTS)[number];
 }
 
 export interface Work {
@@ -50,7 +41,7 @@ export class Works {
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    for (const model of modelNames) for (const transport of ['grpc', 'nats'] as const) this.of({ model, transport });
+    for (const model of modelNames) for (const transport of TRANSPORTS) this.of({ model, transport });
   }
 
   of(labels: WorkLabels): Work {
@@ -65,14 +56,13 @@ export class Works {
 
   /** With a first 0 for all of it: what is there for the first time as 5 is no rise to Prometheus. */
   #open(labels: WorkLabels): Work {
-    const { tasks, chunks, retries, poison, copies, lateFailures, runs, ...other } = this.#metrics;
-    for (const outcome of ['succeeded', 'failed', 'cancelled']) runs.of({ ...labels, outcome });
+    const { tasks, chunks, retries, poison, lateFailures, runs, ...other } = this.#metrics;
+    for (const outcome of OUTCOMES) runs.of({ ...labels, outcome });
     retries.of({ ...labels, reason: 'failed' });
     retries.of({ ...labels, reason: 'lost' });
-    for (const reason of LOSS_CODES) poison.of({ ...labels, reason });
+    for (const reason of [...LOSS_CODES, 'OTHER']) poison.of({ ...labels, reason });
     other.ignored.of({ ...labels, reason: 'fenced-attempt' });
     other.ignored.of({ ...labels, reason: 'duplicate' });
-    copies.of(labels);
     lateFailures.of(labels);
     other.runDuration.of(labels);
     return {

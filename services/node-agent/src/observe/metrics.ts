@@ -56,6 +56,12 @@ export function createMetrics(registry: Registry) {
     linkJoins: counter('regatta_agent_link_joins_total', 'Times that this node joined or came back'),
     linkPending: gauge('regatta_agent_link_pending_bytes', 'Results that wait to be sent, or to be acknowledged'),
 
+    tokensRefused: counter(
+      'regatta_refused_tokens_total',
+      'Calls with a wrong or missing token, by the door: at an agent there is that of metrics',
+      ['door', 'reason'],
+    ),
+
     queueUp: gauge('regatta_agent_queue_up', '1 while NATS can be used; absent where there is none'),
     queueHeld: gauge('regatta_agent_queue_chunks_held', 'Chunks that were pulled and are not acknowledged'),
     queuePending: gauge('regatta_agent_queue_pending_bytes', 'Outcomes that NATS does not have yet'),

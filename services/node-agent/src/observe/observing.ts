@@ -9,6 +9,7 @@ import type { Outcome } from '../hosts/work.ts';
 import type { HostLimits } from '../limits.ts';
 import type { Link } from '../link/link.ts';
 import type { Machine } from '../machine/machine.ts';
+import { TOKEN_FAULTS } from './label-values.ts';
 import { createMetrics } from './metrics.ts';
 import { readAgent, readNode } from './readings.ts';
 import { type Work, workOf } from './work.ts';
@@ -44,6 +45,7 @@ export class Observing {
   constructor(options: MetricsOptions, version: string) {
     this.#options = options;
     this.#metrics.buildInfo.set({ service: 'node-agent', version }, 1);
+    for (const reason of TOKEN_FAULTS) this.#metrics.tokensRefused.of({ door: 'metrics', reason });
     this.#pushed = workOf(this.#metrics, 'grpc');
     this.#pulled = workOf(this.#metrics, 'nats');
   }
@@ -73,7 +75,8 @@ export class Observing {
       listen,
       token,
       exposition: new Exposition(this.#registry, () => readAgent(this.#metrics, subject)),
-      complaint: () => (subject.link()?.joined === true ? undefined : 'this node has joined no coordinator'),
+      onRefused: (reason) => this.#metrics.tokensRefused.add({ door: 'metrics', reason }),
+      complaint: () => (subject.link()?.connected === true ? undefined : 'this node has joined no coordinator'),
     });
   }
 

@@ -25,7 +25,7 @@ export function readAgent(metrics: Metrics, { executor, queues, link, throttledM
     [{ transport: 'nats' }, taken.pulled],
   ]);
   metrics.throttled.of({}).value = throttledMs() / 1000;
-  metrics.linkUp.set(Number(link()?.joined === true));
+  metrics.linkUp.set(Number(link()?.connected === true));
   metrics.linkJoins.of({}).value = link()?.joins ?? 0;
   metrics.linkPending.set(link()?.pendingBytes ?? 0);
   readHosts(metrics, executor.pool);
