@@ -25,7 +25,8 @@ const now = row(
   4,
   stat({
     title: 'Leader',
-    description: 'Which coordinator leads, and the number of its term, which rises with every change.',
+    description:
+      'Which coordinator leads, if only in doubt, and the number of its term, which rises with every change.',
     unit: 'prefix:term ',
     width: 4,
     decimals: 0,
@@ -34,7 +35,7 @@ const now = row(
     noValue: 'nobody',
     queries: [
       query(
-        'max by (instance) (regatta_leadership_term) and on (instance) regatta_leadership{role="leading"} == 1',
+        'max by (instance) (regatta_leadership_term) and on (instance) regatta_leadership{role=~"leading|uncertain"} == 1',
         '{{instance}}',
       ),
     ],

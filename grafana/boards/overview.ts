@@ -88,7 +88,7 @@ const now = row(
     unit: 'none',
     width: 3,
     thresholds: onlyZero,
-    queries: [query('sum(regatta_tasks_unaccounted)', 'unaccounted')],
+    queries: [query('sum(abs(regatta_tasks_unaccounted))', 'unaccounted')],
   }),
 );
 
@@ -231,13 +231,12 @@ const where = row(
   graph({
     title: 'Chunks',
     description:
-      'Attempts at chunks (some tasks that are handed out together) each second: handed out, of those as copies of what a ' +
-      'slow node still works on, and how they ended. Lost ones are done again.',
+      'Attempts at chunks (some tasks that are handed out together) each second: handed out, and how they ended. Lost ones ' +
+      'are done again.',
     unit: 'si:chunks/s',
     width: 12,
     queries: [
       rate('regatta_attempts_total{model=~"$model"}', '', 'handed out'),
-      rate('regatta_speculative_attempts_total{model=~"$model"}', '', 'as copies'),
       rate('regatta_chunks_total{model=~"$model"}', 'outcome', '{{outcome}}'),
     ],
   }),

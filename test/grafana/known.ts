@@ -1,10 +1,16 @@
 /**
- * Every metric that a query may name, with its labels: what both services register, what Prometheus adds, and what the
- * recording rules make.
+ * Every metric that a query may name, with its labels and, where these are closed sets, their values: what both services
+ * register, what Prometheus adds, and what the recording rules make.
  */
 import { createRegistry } from '@regatta/observe';
+import {
+  labelValues,
+  metricLabelValues as valuesOfCoordinator,
+} from '../../services/coordinator/src/observe/label-values.ts';
 import { createMetrics as createCoordinatorMetrics } from '../../services/coordinator/src/observe/metrics.ts';
+import { metricLabelValues as valuesOfAgent } from '../../services/node-agent/src/observe/label-values.ts';
 import { createMetrics as createAgentMetrics } from '../../services/node-agent/src/observe/metrics.ts';
+import type { Matcher } from './promql.ts';
 
 /** By name, as Prometheus stores it: of a histogram its `_bucket`, `_sum` and `_count`. */
 export type Known = ReadonlyMap<string, ReadonlySet<string>>;
@@ -63,3 +69,28 @@ export function knownMetrics(recorded: readonly string[]): Known {
 /** The family that a series is of: without what a histogram appends. */
 export const familyOf = (series: string): string =>
   families.includes(series) ? series : series.replace(/_(bucket|sum|count)$/, '');
+
+/** What a label may say; undefined where that is anything. */
+function valuesOf(series: string, label: string): readonly string[] | undefined {
+  const name = familyOf(series);
+  return valuesOfCoordinator[name]?.[label] ?? valuesOfAgent[name]?.[label] ?? labelValues[label];
+}
+
+/** Why nothing that is told can be what the matcher asks for, or against; undefined where something can. */
+export function neverTold({ metric, label, operator, value }: Matcher): string | undefined {
+  const values = valuesOf(metric, label);
+  if (values === undefined) return undefined;
+  // Of alternatives each must be possible: the others would hide one that is not.
+  const asked = operator.endsWith('~') ? value.split('|') : [value];
+  const possible = (one: string): boolean =>
+    operator.endsWith('~') ? values.some((told) => new RegExp(`^(?:${one})$`).test(told)) : values.includes(one);
+  const never = asked.filter((one) => !possible(one));
+  if (never.length === 0) return undefined;
+  return `${metric} has no ${label} ${never.map((one) => `"${one}"`).join(', ')}; there are ${values.join(', ')}`;
+}
+
+/** Labels whose values are listed, by metric. */
+export const listedLabels: readonly (readonly [metric: string, label: string])[] = [
+  ...Object.entries(valuesOfCoordinator),
+  ...Object.entries(valuesOfAgent),
+].flatMap(([metric, labels]) => Object.keys(labels).map((label) => [metric, label] as const));

@@ -123,7 +123,13 @@ describe('a cluster that computes, waits, fails and loses a node', { skip: whyNo
     const fired = await prometheus.range('ALERTS{alertstate="firing"}', from, to);
     const names = new Set(fired.map(({ metric }) => metric.alertname!));
     assert.ok(names.has('RegattaNodeLost'), [...names].join(', '));
-    const deserved = ['RegattaNodeLost', 'RegattaPoisonTasks', 'RegattaTasksFailing', 'RegattaHostsCrash'];
+    const deserved = [
+      'RegattaNodeLost',
+      'RegattaTargetDown',
+      'RegattaPoisonTasks',
+      'RegattaTasksFailing',
+      'RegattaHostsCrash',
+    ];
     // A machine that is short of CPU may block a loop or make a disk wait; a coordinator that is started again is away.
     const excused = ['RegattaEventLoopStalled', 'RegattaJournalSlow', 'RegattaNodeThrottled', 'RegattaRedeliveries'];
     assert.deepEqual(

@@ -15,6 +15,15 @@ describe('what an expression names', () => {
     });
   });
 
+  it('is each value that a label is matched with, and how', () => {
+    const { matchers } = namesIn('rate(a_total{x="1",y!~"b,c{d}"}[5m]) / "2" + b{x=\'e "f"\'}');
+    assert.deepEqual(matchers, [
+      { metric: 'a_total', label: 'x', operator: '=', value: '1' },
+      { metric: 'a_total', label: 'y', operator: '!~', value: 'b,c{d}' },
+      { metric: 'b', label: 'x', operator: '=', value: 'e "f"' },
+    ]);
+  });
+
   it('is what it groups and joins by, before or behind the brackets', () => {
     assert.deepEqual(found('sum by (x, y) (a) * on (z) group_left (w) sum(b) without (v)').by, [
       'x',

@@ -3,9 +3,18 @@
  * (`format_query`, in queries.test.ts); here it only matters which metrics and labels it names.
  */
 
+/** `label="value"`, or with another operator. */
+export interface Matcher {
+  readonly metric: string;
+  readonly label: string;
+  readonly operator: '=' | '!=' | '=~' | '!~';
+  readonly value: string;
+}
+
 export interface Named {
   /** Each metric with the labels that its selectors match on. */
   readonly metrics: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly matchers: readonly Matcher[];
   /** What it groups or joins by. */
   readonly groupings: ReadonlySet<string>;
 }
@@ -29,9 +38,12 @@ const OPERATORS = new Set([
 
 export function namesIn(expr: string): Named {
   const metrics = new Map<string, Set<string>>();
+  const matchers: Matcher[] = [];
   const groupings = new Set<string>();
-  // Strings may hold anything, and a range or a number's unit is no name.
-  const text = expr.replace(/"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/g, '""').replace(/\[[^\]]*\]/g, '');
+  const strings: string[] = [];
+  // Strings may hold anything: a number stands for each. And a range or a number's unit is no name.
+  const hide = (whole: string): string => `"${strings.push(whole.slice(1, -1)) - 1}"`;
+  const text = expr.replace(/"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/g, hide).replace(/\[[^\]]*\]/g, '');
   let at = 0;
   while (at < text.length) {
     if (/[0-9]/.test(text[at]!)) {
@@ -53,13 +65,22 @@ export function namesIn(expr: string): Named {
     } else if (!OPERATORS.has(word) && !/^\s*(\(|(by|without)\b)/.test(rest)) {
       const labels = metrics.get(word) ?? new Set();
       const braces = /^\s*\{([^}]*)\}/.exec(rest);
-      for (const matcher of (braces?.[1] ?? '').split(','))
-        for (const label of wordsIn(matcher).slice(0, 1)) labels.add(label);
+      for (const matcher of (braces?.[1] ?? '').split(',')) {
+        const [, label, operator, string] = /^\s*(\w+)\s*(=~|!~|!=|=)\s*"(\d+)"\s*$/.exec(matcher) ?? [];
+        if (label === undefined) continue;
+        labels.add(label);
+        matchers.push({
+          metric: word,
+          label,
+          operator: operator as Matcher['operator'],
+          value: strings[Number(string)]!,
+        });
+      }
       metrics.set(word, labels);
       at += braces?.[0].length ?? 0;
     }
   }
-  return { metrics, groupings };
+  return { metrics, matchers, groupings };
 }
 
 const wordsIn = (text: string): string[] => text.match(/[a-zA-Z_][a-zA-Z0-9_]*/g) ?? [];

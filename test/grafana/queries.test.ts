@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { annotationQueries, panelQueries, variableSources } from './committed.ts';
-import { families, familyOf, type Known, knownMetrics } from './known.ts';
+import { families, familyOf, type Known, knownMetrics, listedLabels, neverTold } from './known.ts';
 import { Prometheus, promtool, whyNoPrometheus } from './prometheus.ts';
 import { filledIn, namesIn } from './promql.ts';
 import { UNUSED } from './unused.ts';
@@ -69,6 +69,27 @@ describe('boards, alerts and recording rules', { skip: whyNoPrometheus }, () => 
       for (const label of groupings) if (!all.has(label)) wrong.push(`${where}: nothing in it has a label ${label}`);
     }
     assert.deepEqual(wrong, []);
+  });
+
+  it('ask for values of labels that there can be, and so do the tests of the rules', () => {
+    const tested = testFiles.flatMap((file) =>
+      [...read(`deploy/prometheus/rules/tests/${file}`).matchAll(/series: '([^']+)'/g)].map(([, series]) => ({
+        where: `tests/${file}`,
+        expr: series!,
+      })),
+    );
+    assert.ok(tested.length > testFiles.length);
+    const wrong = [...everything(), ...tested].flatMap(({ where, expr }) =>
+      namesIn(filledIn(expr, { run: 'run-1' })).matchers.flatMap((matcher) => {
+        const never = neverTold(matcher);
+        return never === undefined ? [] : [`${where}: ${never}`];
+      }),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('are held against values of labels that there are', () => {
+    for (const [metric, label] of listedLabels) assert.ok(known.get(metric)?.has(label), `${metric} with ${label}`);
   });
 
   it('make use of every metric that is told, but for those that are listed with a reason', () => {
