@@ -172,6 +172,7 @@ export class Engine {
     // Before any attempt is handed out: who comes next, and does not know of this, would give out the same numbers.
     await recorder.settled();
     for (const run of this.#scheduler.runs.values()) {
+      this.#history.get(run.id).safeCounts = run.counts();
       if (run.queue === undefined) continue;
       this.#feeder.open(run.id, () => {});
       for (const effect of publishedIn(run)) this.#orders.give(effect);
@@ -299,9 +300,13 @@ export class Engine {
   }
 
   counts(run: RunRecord): RunCounts {
+    if (run.finalCounts !== undefined) return run.finalCounts;
     const { tasks } = run.request;
-    const nothing = { tasks, succeeded: 0, failed: 0, cancelled: 0, inFlight: 0, pending: tasks };
-    return run.lastCounts ?? this.#scheduler.runs.get(run.id)?.counts() ?? nothing;
+    const { succeeded, failed, cancelled } = run.safeCounts ?? { succeeded: 0, failed: 0, cancelled: 0 };
+    const inFlight = this.#scheduler.runs.get(run.id)?.counts().inFlight ?? 0;
+    // E2. A task whose end is not safe yet is no more than pending.
+    const pending = tasks - succeeded - failed - cancelled - inFlight;
+    return { tasks, succeeded, failed, cancelled, inFlight, pending };
   }
 
   /** @throws RegattaError NO_SUCH_RUN */

@@ -125,10 +125,10 @@ export class RunRecord {
   readonly accounting = new Accounting();
   state: RunState = 'waiting';
   reason = '';
-  /** Set when the run has ended; until then the scheduler counts. */
+  /** Set when the run has ended. */
   finalCounts: RunCounts | undefined;
-  /** The same, from when the scheduler has let go of the run: its end may not be written yet. */
-  lastCounts: RunCounts | undefined;
+  /** As of the last task whose end is safe: what the scheduler counts beyond that may still be taken back. */
+  safeCounts: RunCounts | undefined;
   startedAt = 0;
   endedAt = 0;
   #causeCharacters = 0;
@@ -153,7 +153,7 @@ export class RunRecord {
 
   static load(dump: RunDump, results: ResultStore): RunRecord {
     const run = new RunRecord(dump.id, dump.request, dump.submittedAt, results, dump.hasInputs);
-    Object.assign(run, dump.own, { lastCounts: dump.own.finalCounts });
+    Object.assign(run, dump.own);
     Object.assign(run.accounting, dump.accounting);
     for (const failure of dump.failures) run.noteFailure(failure);
     run.late.push(...dump.late);
@@ -175,7 +175,6 @@ export class RunRecord {
     this.state = state;
     this.reason = reason;
     this.finalCounts = counts;
-    this.lastCounts = counts;
     this.endedAt = at;
     this.inputs?.drop();
   }

@@ -2,7 +2,7 @@
  * The one place where the scheduler steps. Events are taken one at a time, in the order they came; what is asked for is
  * ordered at once, what has come to pass is written in the books once the step is safe with the recorder.
  */
-import type { Effect, Event } from '@regatta/scheduler';
+import type { Effect, Event, RunCounts } from '@regatta/scheduler';
 import { slicePack } from '@regatta/workloads';
 import type { Observer } from '../observe/observer.ts';
 import { type Outcome, type Said, saidOf } from './bookkeeping.ts';
@@ -101,7 +101,9 @@ export class Steps {
     const entry: Entry = { at, event, effects, results, ...facts };
     observer?.stepped(entry, ms);
     const timing = outcome?.timing;
+    const counts = this.#countsAfter(effects);
     this.recorder.record(entry, () => {
+      for (const [runId, safe] of counts) insides.history.get(runId).safeCounts = safe;
       insides.books.write(entry);
       observer?.isSafe(entry, timing);
       // Not before: a queue that was cleared for a stop that nobody knows of would never be filled again.
@@ -114,6 +116,20 @@ export class Steps {
   #saidOf(outcome: Outcome, nodeId: string, effects: readonly Effect[]): Said {
     const over = outcome.end.kind !== 'open' || effects.some((effect) => effect.kind === 'ignored');
     return saidOf(outcome, nodeId, over ? this.#options.orders.takeAwayMs(nodeId, outcome.attemptId) : undefined);
+  }
+
+  /** Of runs of which tasks have ended. */
+  #countsAfter(effects: readonly Effect[]): Map<string, RunCounts> {
+    const { scheduler } = this.#options.insides;
+    const counts = new Map<string, RunCounts>();
+    for (const effect of effects) {
+      if (effect.kind === 'runEnded') counts.set(effect.runId, effect.counts);
+      else if ((effect.kind === 'commit' || effect.kind === 'giveUp') && !counts.has(effect.runId)) {
+        const run = scheduler.runs.get(effect.runId);
+        if (run !== undefined) counts.set(effect.runId, run.counts());
+      }
+    }
+    return counts;
   }
 
   /** What is done about an effect at once; the books wait until it is safe. */
@@ -130,9 +146,6 @@ export class Steps {
           const attempt = insides.scheduler.runs.get(effect.runId)?.queue?.holder.attempts.get(attemptId);
           if (attempt !== undefined) this.letGo({ attemptId, from: attempt.reported, runId: effect.runId });
         }
-        return;
-      case 'runEnded':
-        insides.history.get(effect.runId).lastCounts = effect.counts;
         return;
       case 'nodeDrained': {
         const { nodeId, incarnation } = effect;
