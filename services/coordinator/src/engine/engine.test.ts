@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { decodeValue, pack, unpack } from '@regatta/workloads';
 import { Engine } from './engine.ts';
 import { limits } from './limits.ts';
+import { unrecorded } from './record.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { RunRequest } from './run-record.ts';
 import { FakeNode } from './testing/fake-node.ts';
@@ -69,6 +70,23 @@ describe('a run', () => {
     });
     node.report(first);
     assert.ok(storedAtOrder !== undefined && storedAtOrder > 0, `${storedAtOrder} bytes were stored`);
+  });
+
+  it('is told to be as far as is safe, and no further: the next coordinator would not know of more (E2)', async () => {
+    const waiting: (() => void)[] = [];
+    await engine.begin({ ...unrecorded, record: (_, then) => void waiting.push(then) });
+    const node = new FakeNode(engine, 'a');
+    const id = submit({ tasks: 5 });
+    const counts = () => {
+      const { succeeded, pending, inFlight } = engine.counts(engine.run(id));
+      return { succeeded, left: pending + inFlight };
+    };
+    node.report(node.take());
+    assert.deepEqual(counts(), { succeeded: 0, left: 5 });
+    node.workOff();
+    assert.deepEqual([counts(), engine.run(id).state], [{ succeeded: 0, left: 5 }, 'waiting']);
+    for (const then of waiting.splice(0)) then();
+    assert.deepEqual([counts(), engine.run(id).state], [{ succeeded: 5, left: 0 }, 'succeeded']);
   });
 
   it('is refused where its inputs are not as many as its tasks', () => {
