@@ -140,7 +140,8 @@ describe('a cluster of containers, each node on a network of its own', { skip: w
     assert.equal(cpu.accounting.lostAttempts, 0);
     for (const [name, { ms, code }] of took) {
       assert.ok(ms < 25_000, `${name} took ${ms} ms to end`);
-      assert.equal(code, name === 'nats' ? 1 : 0, name);
+      // nats-server ends with 1 or 0, whichever of its two ways out is the faster; killed it would be 137.
+      assert.ok(code === 0 || (name === 'nats' && code === 1), `${name} ended with ${code}`);
     }
     await world.mend();
   });
