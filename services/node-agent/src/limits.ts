@@ -59,6 +59,7 @@ const own = defineLimits({
   // It takes a person to mend it.
   refusedRetryMs: limit(3_000, 'ms', 'before the next try, after a coordinator refused the token of this node'),
   throttleReadMs: limit(50, 'ms', 'between two looks at how long the machine held this node back'),
+  restMs: limit(2_000, 'ms', 'after its start an agent without work gives memory back'),
   drainSDefault: limit(
     20,
     's',

@@ -11,6 +11,7 @@ import { limits, limitViews } from './limits.ts';
 import { Link } from './link/link.ts';
 import { readMachine, readThrottledMs } from './machine/machine.ts';
 import type { Observing } from './observe/observing.ts';
+import { restAfterStart } from './rest.ts';
 import { leave } from './shutdown.ts';
 import { Stall } from './worker/stall.ts';
 
@@ -137,6 +138,7 @@ try {
   }
   const workloads = await executor.pool.workloads();
   stall.start();
+  restAfterStart(() => executor.figures.runs === 0);
   link = new Link({
     addresses: config.coordinators,
     token: () => config.token.read(),
