@@ -232,12 +232,15 @@ const where = row(
     title: 'Chunks',
     description:
       'Attempts at chunks (some tasks that are handed out together) each second: handed out, and how they ended. Lost ones ' +
-      'are done again.',
+      'are done again. Of runs with --speculate: slow chunks that a second node was given too, and how often that one was ' +
+      'first.',
     unit: 'si:chunks/s',
     width: 12,
     queries: [
       rate('regatta_attempts_total{model=~"$model"}', '', 'handed out'),
       rate('regatta_chunks_total{model=~"$model"}', 'outcome', '{{outcome}}'),
+      rate('regatta_speculative_copies_total{model=~"$model"}', '', 'second copies'),
+      rate('regatta_speculative_copies_won_total{model=~"$model"}', '', 'second copies that were first'),
     ],
   }),
   graph({

@@ -2,7 +2,7 @@
  * What befalls the cluster, and when: an endless row of blows that a seed fixes. Pure.
  *
  * - B1: each way to strike each target comes once before any comes again. A brief pause is one way, another is a pause
- *   that leases do not outlast.
+ *   that leases do not outlast; an agent's hosts may hang while it lives on.
  * - B2: now and then the next blow falls at once, so that several are down together.
  */
 import { Chance } from '../integration/hostile.ts';
@@ -10,7 +10,7 @@ import { Deck } from '../soak/deck.ts';
 
 export const targets = ['agent-1', 'agent-2', 'agent-3', 'leader', 'stand-by', 'coordinators', 'nats'] as const;
 export type Target = (typeof targets)[number];
-export const ways = ['kill', 'pause'] as const;
+export const ways = ['kill', 'pause', 'hang'] as const;
 export type Way = (typeof ways)[number];
 
 export interface Blow {
@@ -18,7 +18,7 @@ export interface Blow {
   readonly afterMs: number;
   readonly target: Target;
   readonly way: Way;
-  /** Until what was killed is started again, or what was paused goes on. */
+  /** Until what was killed is started again, or what was paused or hung goes on. */
   readonly forMs: number;
 }
 
@@ -36,9 +36,16 @@ const AT_ONCE_IN = 4;
 const AT_ONCE_MS_MAX = 100;
 const STREAM = 201;
 
-const spans = { kill: ['downMs'], pause: ['briefMs', 'longMs'] } as const satisfies Record<Way, (keyof Pace)[]>;
+const spans = {
+  kill: ['downMs'],
+  pause: ['briefMs', 'longMs'],
+  hang: ['longMs'],
+} as const satisfies Record<Way, (keyof Pace)[]>;
+const hasHosts = (target: Target): boolean => target.startsWith('agent-');
 const cards = targets.flatMap((target) =>
-  ways.flatMap((way) => spans[way].map((span) => ({ target, way, span }) as const)),
+  ways
+    .filter((way) => way !== 'hang' || hasHosts(target))
+    .flatMap((way) => spans[way].map((span) => ({ target, way, span }) as const)),
 );
 
 export function* blowsOf(seed: number, pace: Pace): Generator<Blow, never> {

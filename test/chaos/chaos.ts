@@ -11,7 +11,7 @@ import { messageOf } from '@regatta/kernel';
 import { audit } from './audit.ts';
 import { blowsOf, type Pace } from './blows.ts';
 import { mixOf } from './mix.ts';
-import { faultsOf, type Report, statesOf } from './report.ts';
+import { copiesOf, faultsOf, type Report, statesOf } from './report.ts';
 import { type Findings, User } from './user.ts';
 import { World } from './world.ts';
 
@@ -77,6 +77,7 @@ export async function chaos({
     runs: ended.length,
     states: statesOf(ended),
     tasks: ended.reduce((sum, { spec }) => sum + spec.tasks, 0),
+    copies: copiesOf(ended),
     faults: faultsOf(world.falls),
     terms,
     uncertain: findings.uncertain,

@@ -1,5 +1,5 @@
 /**
- * A process of the cluster that is struck down, or made to stand still, and then is there again under the same name.
+ * A process of the cluster that is struck down, or made to stand still, itself or its children, and then is there again under the same name.
  *
  * - M1: one blow at a time: the next one falls only once this one is over.
  * - M2: an end that nobody asked for is told.
@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from '../bench/waiting.ts';
+import { childrenOf } from '../integration/cluster.ts';
 import { standStill } from '../soak/stand-still.ts';
 import type { Way } from './blows.ts';
 
@@ -46,7 +47,8 @@ export class Member {
         await sleep(forMs);
         await this.#body.start();
       } else {
-        const ends = once(standStill(this.#body.pid, forMs), 'exit');
+        const pids = way === 'hang' ? childrenOf(this.#body.pid) : [this.#body.pid];
+        const ends = Promise.all(pids.map((pid) => once(standStill(pid, forMs), 'exit')));
         await within(forMs + DIES_MS_MAX, `${this.name} to go on`, ends);
       }
     } finally {

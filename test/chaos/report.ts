@@ -12,6 +12,8 @@ export interface Report {
   readonly runs: number;
   readonly states: Readonly<Record<string, number>>;
   readonly tasks: number;
+  /** Chunks that were given to a second node; and how often that one was first. */
+  readonly copies: { readonly made: number; readonly won: number };
   /** By what befell whom. */
   readonly faults: Readonly<Record<string, number>>;
   /** How often a coordinator began to lead, and how often one that led found, alive, that it does no more. */
@@ -32,6 +34,7 @@ export function textOf({ ok, wrong, replay, seconds, runs, states, tasks, faults
     `faults: ${said(faults) || 'none'}`,
     `coordinators began to lead ${rest.terms.begun} times; ${rest.terms.lost} times one found that it leads no more`,
     `all ended ${(rest.settledMs / 1000).toFixed(1)} s after the last fault was over; submissions without an answer: ${rest.uncertain}`,
+    `chunks given to a second node: ${rest.copies.made}, which was first ${rest.copies.won} times`,
     ...(rest.allowed.length > 0 ? ['failures that the faults explain:', ...rest.allowed] : []),
     ok ? 'Verdict: every run ended as it had to' : `Verdict: FAILED\n${wrong.map((line) => `  ${line}`).join('\n')}`,
     ...(rest.logs === undefined ? [] : [`logs: ${rest.logs}`]),
@@ -41,6 +44,11 @@ export function textOf({ ok, wrong, replay, seconds, runs, states, tasks, faults
 }
 
 export const statesOf = (runs: readonly RunView[]): Record<string, number> => counted(runs.map(({ state }) => state));
+
+export function copiesOf(runs: readonly RunView[]): Report['copies'] {
+  const sum = (of: (accounting: RunView['accounting']) => number) => runs.reduce((n, run) => n + of(run.accounting), 0);
+  return { made: sum(({ copies }) => copies), won: sum(({ copiesWon }) => copiesWon) };
+}
 
 export const faultsOf = (falls: readonly Fall[]): Record<string, number> =>
   counted(falls.map(({ name, way }) => `${way} ${name}`));

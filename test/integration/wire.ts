@@ -33,6 +33,8 @@ export interface ShownRun extends RunJson {
     readonly fenced: number;
     readonly lostAttempts: number;
     readonly taskRetries: number;
+    readonly copies: number;
+    readonly copiesWon: number;
     readonly peakRssBytes: number;
     readonly nodes: readonly { readonly node: string; readonly tasks: number; readonly hosts: number }[];
   };

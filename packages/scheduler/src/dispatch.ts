@@ -11,7 +11,7 @@ import { limits } from './limits.ts';
 import type { Attempt, Node } from './node.ts';
 import { chunkSize } from './policy.ts';
 import type { Run, Work } from './run.ts';
-import type { Share, Taker } from './share.ts';
+import { type Share, type Taker, vacate } from './share.ts';
 import { nextAttemptState } from './transitions.ts';
 
 // Sums of 1/c drift by rounding; far below the smallest lane's weight.
@@ -25,6 +25,8 @@ export interface Field {
   /** Active runs with tasks that nobody holds, in the order of their turns; but for those with a queue. */
   readonly turns: Run[];
   nextAttemptId: number;
+  /** All of the run is handed out: chunks that take long may be copied later on. */
+  lookLater(run: Run, now: number): void;
 }
 
 /** Hands out all that `nodes` can take now: free lanes first, over all of them, then prefetch. */
@@ -52,6 +54,7 @@ function assignOne(field: Field, node: Node, depth: Depth, now: number, effects:
     if (!fitsOn(share, extra)) return false;
     assign(field, run, share, work, now, effects);
     endTurn(field.turns, turn, share);
+    if (run.pending === 0) field.lookLater(run, now);
     return true;
   }
   return false;
@@ -65,7 +68,7 @@ function hasEnough(run: Run, share: Share, depth: Depth, extra: number): boolean
 }
 
 /** A chunk fits while less than the node's cores is taken, though it may weigh more than what is left. */
-const fitsOn = (share: Share, extra: number): boolean =>
+export const fitsOn = (share: Share, extra: number): boolean =>
   share.node.load < capacityOf(share) + extra * share.weight - SLACK;
 
 /** Cores' worth of chunks that may be at work on the node. A run that asked for more threads than cores gets them. */
@@ -154,6 +157,8 @@ function handOut(field: Field, run: Run, taker: Taker, work: Work, now: number, 
     assignedAt: now,
     reported: from,
     state: 'running',
+    copy: undefined,
+    copied: false,
   };
   if (run.state === 'waiting') effects.push({ kind: 'runStarted', runId: run.id });
   run.move('dispatched');
@@ -169,12 +174,10 @@ function handOut(field: Field, run: Run, taker: Taker, work: Work, now: number, 
 
 /** Takes the attempt off the books of whoever holds it; what it leaves undone is in flight no more. */
 export function close(attempt: Attempt, trigger: 'completed' | 'stopped' | 'lost'): void {
-  const { run, taker } = attempt;
-  const { holder } = taker;
+  const { run, taker, copy } = attempt;
+  assert(copy === undefined, 'an attempt ends at its last place');
   attempt.state = nextAttemptState(attempt.state, trigger);
-  holder.attempts.delete(attempt.id);
-  holder.load = holder.attempts.size === 0 ? 0 : holder.load - taker.weight;
-  taker.attempts--;
+  vacate(attempt.id, taker);
   taker.alone = false;
   run.held--;
   run.inFlight -= attempt.to - attempt.reported;

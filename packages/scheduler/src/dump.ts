@@ -3,8 +3,9 @@
  * whole of it is in `snapshot.ts`.
  */
 import { assert } from '@regatta/kernel';
+import type { Attempt } from './node.ts';
 import type { Run } from './run.ts';
-import type { Holder, Taker } from './share.ts';
+import type { Holder, Share, Taker } from './share.ts';
 import type { AttemptState } from './transitions.ts';
 
 /** JSON has no infinities: they are written as text. */
@@ -28,21 +29,41 @@ interface AttemptDump {
   readonly assignedAt: number;
   readonly reported: number;
   readonly state: AttemptState;
+  /** Only where it is so. */
+  readonly copied?: true;
+  /** This is its second place. */
+  readonly isCopy?: true;
 }
 
-export const dumpHeld = ({ load, attempts }: Holder): HolderDump => ({
-  load,
-  attempts: Array.from(attempts.values(), ({ run, taker, ...own }) => ({ ...own, runId: run.id })),
-});
+export function dumpHeld(holder: Holder): HolderDump {
+  const attempts = Array.from(holder.attempts.values(), ({ run, taker, copy, copied, ...own }) => ({
+    ...own,
+    runId: run.id,
+    ...(copied && { copied }),
+    ...(copy?.holder === holder && { isCopy: true as const }),
+  }));
+  return { load: holder.load, attempts };
+}
 
-/** @param hangsOn the run, and its part there, that attempts of a run of that id are entered in */
-export function loadHeld(
+/**
+ * @param hangsOn the run, and its part there, that attempts of a run of that id are entered in
+ * @param known by id, attempts that were read at their other place, or will be
+ */
+export function loadHeld<T extends Taker>(
   holder: Holder,
   dump: HolderDump,
-  hangsOn: (runId: string) => { run: Run; taker: Taker },
+  hangsOn: (runId: string) => { run: Run; taker: T },
+  known = new Map<number, Attempt>(),
 ): void {
   holder.load = dump.load;
-  for (const { runId, ...own } of dump.attempts) holder.attempts.set(own.id, { ...own, ...hangsOn(runId) });
+  for (const { runId, isCopy, copied = false, ...own } of dump.attempts) {
+    const { run, taker } = hangsOn(runId);
+    const attempt = known.get(own.id) ?? { ...own, copied, run, taker, copy: undefined };
+    if (isCopy === true) attempt.copy = taker as unknown as Share;
+    else attempt.taker = taker;
+    if (copied) known.set(own.id, attempt);
+    holder.attempts.set(own.id, attempt);
+  }
 }
 
 export function dumpNumber(value: number): DumpedNumber {

@@ -2,7 +2,7 @@
  * What the scheduler wants done. The caller carries effects out in the order given: what is committed is stored before
  * anything that follows from it is sent (persist before acknowledge). In each step what has come to pass (`commit`,
  * `giveUp`, `retry`, `runStopping`, `cancel`, `withdraw`, `runEnded`, `drain`, `stopPull`, `nodeDrained`, `ignored`) is
- * before what is to be started (`runStarted`, `assign`, `pull`, `publish`), and `wake` is last. Nothing about a run
+ * before what is to be started (`runStarted`, `assign`, `copy`, `pull`, `publish`), and `wake` is last. Nothing about a run
  * follows its `runEnded`.
  */
 import type { Loss, Shape } from './events.ts';
@@ -54,6 +54,21 @@ export type Effect =
       readonly open: Shape | undefined;
     }
   /**
+   * Send what is left of this chunk to a second node, too; otherwise as `assign`. Each of them may tell of the same tasks:
+   * what the other has told before is to be cut off by the caller.
+   */
+  | {
+      readonly kind: 'copy';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly attemptId: number;
+      readonly runId: string;
+      readonly from: number;
+      readonly to: number;
+      readonly attempt: number;
+      readonly open: Shape | undefined;
+    }
+  /**
    * Send the node the order of this queued run, and let it pull chunks. Once for each time that it takes up its part in
    * the run: when it joins, when it takes another's place, when it resumes.
    */
@@ -80,7 +95,15 @@ export type Effect =
   /** It will end without doing the rest: asked for, or past its deadline. */
   | { readonly kind: 'runStopping'; readonly runId: string; readonly reason: string }
   /** Stop this attempt; the node answers with a report that ends it. */
-  | { readonly kind: 'cancel'; readonly nodeId: string; readonly incarnation: number; readonly attemptId: number }
+  | {
+      readonly kind: 'cancel';
+      readonly nodeId: string;
+      readonly incarnation: number;
+      readonly attemptId: number;
+      /** Set where another place has ended it before, and this one is fenced: which of the two this is. */
+      readonly outrun?: 'first' | 'copy';
+      readonly runId?: string;
+    }
   /** Take all of these out of the run's queue and have them stopped where they are; answer each with a `stopped` report. */
   | { readonly kind: 'withdraw'; readonly runId: string; readonly attemptIds: readonly number[] }
   /**

@@ -28,6 +28,8 @@ export interface RunPlan {
    * of its own part only, so no chunk crosses a cut. Kept as it is, not copied: it is not to change afterwards.
    */
   readonly inputCuts?: ArrayLike<number>;
+  /** Idle lanes may do chunks that others take long over, as well. By default they may not. Not of a queued run. */
+  readonly speculate?: boolean;
   /** Its chunks go to a queue that its nodes pull from, instead of to the nodes themselves. By default they do not. */
   readonly queued?: boolean;
 }

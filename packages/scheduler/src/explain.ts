@@ -113,7 +113,8 @@ function inFlight(run: Run, now: number): Reason {
   // A node may have told of a chunk's last task and not yet that the chunk is over.
   const where = from > to ? `attempt ${oldest.id}, has no task left, ${on}` : `tasks ${from}..${to} ${on}`;
   const are = run.queue === undefined ? 'are being worked on' : 'are in the queue or being worked on';
-  const text = `${run.inFlight} tasks in ${run.held} chunks ${are}; the oldest, ${where}`;
+  const copied = run.copies === 0 ? '' : `, ${run.copies} of them at two nodes at once`;
+  const text = `${run.inFlight} tasks in ${run.held} chunks ${are}${copied}; the oldest, ${where}`;
   return { code: 'IN_FLIGHT', text: text + drainingText(run) };
 }
 

@@ -1,5 +1,6 @@
 /** The whole of I1 to I5, checked from scratch. Too dear for every step in production; tests run it after each. */
 import { assert, RangeSet } from '@regatta/kernel';
+import { placeOn } from './copies.ts';
 import { capacityOf, prefetchOf } from './dispatch.ts';
 import type { Node } from './node.ts';
 import type { Queue } from './queue.ts';
@@ -41,7 +42,8 @@ function checkPartition(scheduler: Scheduler, run: Run): void {
   const queued = run.queue === undefined ? [] : [run.queue.holder];
   for (const { attempts } of [...scheduler.nodes.values(), ...queued]) {
     for (const attempt of attempts.values()) {
-      if (attempt.run !== run) continue;
+      // At its second place it has been counted, or will be.
+      if (attempt.run !== run || attempt.copy?.holder.attempts === attempts) continue;
       add(attempt.reported, attempt.to, 'in flight');
       inFlight += attempt.to - attempt.reported;
     }
@@ -65,7 +67,8 @@ function checkSums(scheduler: Scheduler, run: Run): void {
     sums.rate += rate;
     sums.rates += rate > 0 ? 1 : 0;
   }
-  assert(sums.held === run.held, `run ${run.id} has ${sums.held} attempts out, its books say ${run.held}`);
+  const places = run.held + run.copies;
+  assert(sums.held === places, `run ${run.id} has ${sums.held} attempts out, its books say ${places}`);
   assert(
     sums.serving === run.serving,
     `run ${run.id} is served by ${sums.serving} nodes, its books say ${run.serving}`,
@@ -99,11 +102,15 @@ function checkNode(scheduler: Scheduler, node: Node): void {
   assert(node.state !== 'drained' || node.attempts.size === 0, `${node.id} has drained, and holds chunks`);
   const held = new Map<Run, number>();
   let load = 0;
-  for (const { run, taker, alone } of node.attempts.values()) {
+  for (const attempt of node.attempts.values()) {
+    const { run, alone, taker, copy } = attempt;
+    const place = placeOn(attempt, node.id);
     held.set(run, (held.get(run) ?? 0) + 1);
-    load += taker.weight;
-    assert(taker === run.shares.get(node.id), `${node.id} holds an attempt of ${run.id} that another has (I5)`);
-    assert(taker.alone === alone, `${node.id} holds a suspect of ${run.id}, and other chunks of it`);
+    load += place.weight;
+    assert(place === run.shares.get(node.id), `${node.id} holds an attempt of ${run.id} that another has (I5)`);
+    assert(taker !== copy, `${node.id} holds an attempt of ${run.id} twice`);
+    assert(copy?.holder.attempts.has(attempt.id) !== false, `a copy of attempt ${attempt.id} is at no place`);
+    assert(place.alone === alone, `${node.id} holds a suspect of ${run.id}, and other chunks of it`);
   }
   assert(Math.abs(load - node.load) < SLACK, `${node.id} has a load of ${load}, its books say ${node.load}`);
   for (const run of held.keys()) {

@@ -27,6 +27,15 @@ export const limits = {
   retryBackoffMsMax: 5_000,
   /** How long a failed task may ask to be left alone, at most: longer, and the run would look stuck. */
   retryAfterMsMax: 3_600_000,
+  /** Time with a node after which a chunk may be given to a second one: below, to wait costs less than to do it twice. */
+  copyAfterMsMin: 1_000,
+  /** How many times as long as expected it has to have taken by then. */
+  copySlowness: 2,
+  /** Copies of a run at one time; one may always be. */
+  copiesPerLane: 0.1,
+  /** Between two looks for chunks to copy; or a part of the run's age, where that is more. */
+  copyLookMs: 500,
+  copyLookPart: 0.05,
   lanesPerNodeMax: 65_536,
   /** Alarms of runs that have ended, kept until they are swept out. */
   alarmsStaleMax: 1_000,
@@ -35,13 +44,18 @@ export const limits = {
 } as const;
 
 /** Whoever admits a plan has checked it and told its author; here a bad one is a bug. Costs O(cuts of its input). */
-export function assertWithinLimits({ tasks, nodes, chunk, retries, deadlineMs, inputCuts = [] }: RunPlan): void {
+export function assertWithinLimits(plan: RunPlan): void {
+  const { tasks, nodes, chunk, retries, deadlineMs, inputCuts = [], speculate, queued } = plan;
   assert(tasks >= 1, 'a run has at least one task');
   assert(tasks <= limits.tasksPerRunMax, 'a run has at most tasksPerRunMax tasks');
   assert(retries <= limits.retriesPerTaskMax, 'a task is tried again at most retriesPerTaskMax times');
   for (const count of [tasks, nodes, chunk, retries]) {
     assert(Number.isSafeInteger(count) && count >= 0, `a plan counts in whole numbers, not ${count}`);
   }
+  assert(
+    speculate !== true || queued !== true,
+    'who does a chunk of a queue is not known, so nobody can be given it too',
+  );
   assert(deadlineMs >= 0, 'a deadline is not before the submission');
   let before = 0;
   for (let i = 0; i < inputCuts.length; i++) {

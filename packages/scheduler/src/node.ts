@@ -3,17 +3,22 @@
 import { dumpHeld, type HolderDump } from './dump.ts';
 import type { NodeOffer } from './events.ts';
 import type { Chunk, Run } from './run.ts';
-import type { Holder, Taker } from './share.ts';
+import type { Holder, Share, Taker } from './share.ts';
 import type { AttemptState, NodeState } from './transitions.ts';
 
-/** One try at a chunk. Tasks before `reported` are done. */
+/** One try at a chunk, at one place or two. Tasks before `reported` are done. */
 export interface Attempt extends Chunk {
   readonly id: number;
   readonly run: Run;
-  readonly taker: Taker;
+  /** Who has it; of two places the first, until that is gone. */
+  taker: Taker;
   readonly assignedAt: number;
   reported: number;
   state: AttemptState;
+  /** The second place, while there are two. */
+  copy: Share | undefined;
+  /** It has, or had, a second place: what one says the other may have said before. */
+  copied: boolean;
 }
 
 export interface NodeDump {

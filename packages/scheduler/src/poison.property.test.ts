@@ -28,7 +28,7 @@ describe('among tasks that kill their host process or never end', () => {
         anyPlan,
         anyBadTasks,
         fc.array(anyCommand, { maxLength: 100, size: 'max' }),
-        ({ shape, nodes, policy, chunk, retries, inputCuts, queued }, { deadly, stuck }, commands) => {
+        ({ shape, nodes, policy, chunk, retries, inputCuts, queued = false }, { deadly, stuck }, commands) => {
           const cuts = inputCuts.filter((cut) => cut < TASKS);
           const drill = new PoisonedCluster(deadly, stuck);
           drill.submit({ tasks: TASKS, shape, nodes, policy, chunk, retries, inputCuts: cuts, queued });

@@ -43,6 +43,8 @@ type RunCounters = Pick<
   | 'inFlight'
   | 'attempts'
   | 'held'
+  | 'copies'
+  | 'lookAt'
   | 'serving'
   | 'lanes'
   | 'rateSum'
@@ -90,6 +92,10 @@ export class Run {
   /** Attempts ever made, and those that are held now. */
   attempts = 0;
   held = 0;
+  /** Attempts that are held in two places. */
+  copies = 0;
+  /** When to look for chunks to copy; 0 while there is no reason to. */
+  lookAt = 0;
   /** Bytes of all results so far. */
   resultBytes = 0;
   /** Sums over the shares that serve: how many, their lanes, known rates, and how many are known. */
@@ -145,7 +151,10 @@ export class Run {
 
   *attemptsHeld(): Iterable<Attempt> {
     for (const { holder } of this.takers()) {
-      for (const attempt of holder.attempts.values()) if (attempt.run === this) yield attempt;
+      for (const attempt of holder.attempts.values()) {
+        // Not at its second place again.
+        if (attempt.run === this && attempt.taker.holder === holder) yield attempt;
+      }
     }
   }
 
@@ -192,8 +201,8 @@ export class Run {
     const { deadlineMs, inputCuts, ...plan } = this.plan;
     const cuts = inputCuts === undefined ? {} : { inputCuts: Array.from(inputCuts) };
     const { state, stopReason, succeeded, failed, inFlight, attempts, held } = this;
-    const { serving, lanes, rateSum, rateCount, turnUsed } = this;
-    const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held };
+    const { copies, lookAt, serving, lanes, rateSum, rateCount, turnUsed } = this;
+    const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held, copies, lookAt };
     return {
       plan: { ...plan, deadlineMs: dumpNumber(deadlineMs), ...cuts },
       submittedAt: this.submittedAt,

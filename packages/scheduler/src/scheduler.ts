@@ -10,6 +10,7 @@
 import { assert, type Range, unreachable } from '@regatta/kernel';
 import { Alarms } from './alarms.ts';
 import { backoffMs } from './backoff.ts';
+import { copyStragglers, leave, otherPlace, placeOn } from './copies.ts';
 import { close, dispatch, type Field, fill } from './dispatch.ts';
 import { dumpNumber, loadNumber } from './dump.ts';
 import type { Effect, IgnoreReason, RetryCause } from './effects.ts';
@@ -20,6 +21,7 @@ import { afterFailure, type Cause, judge } from './losses.ts';
 import { type Attempt, Node } from './node.ts';
 import { between, flawOf, type Report, rateOf, stretchesOf } from './reports.ts';
 import { type RetryChunk, Run } from './run.ts';
+import type { Share } from './share.ts';
 import { dumpBooks, loadBooks, type SchedulerSnapshot } from './snapshot.ts';
 import { nextAttemptState, nextNodeState } from './transitions.ts';
 
@@ -41,6 +43,8 @@ export class Scheduler implements Field {
   readonly #toServe = new Set<Node>();
   /** Runs whose queue may have got room or work, or whose nodes have changed. */
   readonly #toFill = new Set<Run>();
+  /** Runs whose time to look for stragglers has come. */
+  readonly #toLookAt: Run[] = [];
 
   /**
    * Takes one event and returns what is to be done because of it, in order.
@@ -52,6 +56,8 @@ export class Scheduler implements Field {
     this.#take(event, now);
     // Last, so that what is handed out rests on books that are settled.
     dispatch(this, [...this.#toServe], now, this.#effects);
+    // After that: what has not been begun comes before what is done twice.
+    while (this.#toLookAt.length > 0) copyStragglers(this, this.#toLookAt.shift()!, now, this.#effects);
     if (this.#toFill.size > 0) this.#fillQueues(now);
     this.#askForWake();
     return this.#effects;
@@ -177,8 +183,10 @@ export class Scheduler implements Field {
     this.nodes.delete(nodeId);
     const loss: Loss = { code: 'NODE_LOST', message: `node ${nodeId} was lost: ${reason}` };
     const attempts = [...node.attempts.values()];
-    for (const attempt of attempts) close(attempt, 'lost');
-    for (const attempt of attempts) this.#retryRest(attempt, left === true ? 'let-go' : 'node-gone', loss, nodeId, now);
+    const only = attempts.filter((attempt) => attempt.copy === undefined);
+    for (const attempt of attempts) if (attempt.copy !== undefined) leave(attempt, placeOn(attempt, nodeId));
+    for (const attempt of only) close(attempt, 'lost');
+    for (const attempt of only) this.#retryRest(attempt, left === true ? 'let-go' : 'node-gone', loss, nodeId, now);
     for (const run of [...node.runs]) {
       dismiss(run, run.shares.get(nodeId)!);
       if (run.active) enroll(run, this.nodes.values());
@@ -243,8 +251,9 @@ export class Scheduler implements Field {
 
   /** Commits what the report says is done, but for failed tasks that may be tried again. */
   #progress(attempt: Attempt, report: Report, now: number): void {
-    const { run, taker, failures } = attempt;
+    const { run, failures } = attempt;
     const { from, to, failed, nodeId } = report;
+    const taker = placeOn(attempt, nodeId);
     attempt.state = nextAttemptState(attempt.state, 'progressed');
     attempt.reported = to;
     run.inFlight -= to - from;
@@ -267,6 +276,11 @@ export class Scheduler implements Field {
   }
 
   #endAttempt(attempt: Attempt, end: Exclude<AttemptEnd, { kind: 'open' }>, nodeId: string, now: number): void {
+    if (attempt.copy !== undefined) {
+      const place = placeOn(attempt, nodeId);
+      if (attempt.reported < attempt.to) return leave(attempt, place);
+      this.#outrun(attempt, otherPlace(attempt, place));
+    }
     close(attempt, end.kind);
     if (end.kind === 'lost') return this.#retryRest(attempt, 'work', end.loss, nodeId, now);
     if (end.kind === 'stopped') {
@@ -274,6 +288,25 @@ export class Scheduler implements Field {
     }
     const loss = { code: 'REPORT_MISSING', message: 'ended by its node with no word of some of its tasks' };
     this.#retryRest(attempt, 'left-out', loss, nodeId, now);
+  }
+
+  /** The attempt has ended at its other place; whatever this one still says of it is fenced. */
+  #outrun(attempt: Attempt, place: Share): void {
+    const { node } = place;
+    const outrun = place === attempt.copy ? 'copy' : 'first';
+    leave(attempt, place);
+    const { id: nodeId, offer } = node;
+    const { incarnation } = offer;
+    this.#effects.push({
+      kind: 'cancel',
+      nodeId,
+      incarnation,
+      attemptId: attempt.id,
+      outrun,
+      runId: attempt.run.id,
+    });
+    this.#toServe.add(node);
+    if (!node.serves) this.#noteIfDrained(node);
   }
 
   /** Puts back what an ended attempt left undone, or gives it up. */
@@ -339,9 +372,23 @@ export class Scheduler implements Field {
     for (const runId of this.#alarms.takeDue(now)) {
       const run = this.runs.get(runId);
       if (run === undefined || !run.active) continue;
-      if (run.deadlineAt <= now) this.#stop(runId, `deadline of ${run.plan.deadlineMs} ms passed`);
-      else this.#serve(run);
+      if (run.deadlineAt <= now) {
+        this.#stop(runId, `deadline of ${run.plan.deadlineMs} ms passed`);
+        continue;
+      }
+      this.#serve(run);
+      if (run.lookAt === 0 || run.lookAt > now) continue;
+      run.lookAt = 0;
+      if (run.pending > 0) continue;
+      this.#toLookAt.push(run);
+      this.lookLater(run, now);
     }
+  }
+
+  lookLater(run: Run, now: number): void {
+    if (run.plan.speculate !== true || run.lookAt > 0) return;
+    run.lookAt = now + Math.max(limits.copyLookMs, limits.copyLookPart * (now - run.submittedAt));
+    this.#alarms.set(run.lookAt, run.id);
   }
 
   #recover(): void {

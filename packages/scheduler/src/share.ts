@@ -85,3 +85,11 @@ export function loadShare({ nodeId, cores, shape, ...books }: ShareDump, nodes: 
 
 /** Enough to hide the way of an order, and a small part of what a wide node works on. */
 const aheadOf = (lanes: number): number => Math.min(lanes, Math.max(8, Math.ceil(lanes / 8)));
+
+/** Takes an attempt off the books of who has it. */
+export function vacate(attemptId: number, taker: Taker): void {
+  const { holder } = taker;
+  holder.attempts.delete(attemptId);
+  holder.load = holder.attempts.size === 0 ? 0 : holder.load - taker.weight;
+  taker.attempts--;
+}

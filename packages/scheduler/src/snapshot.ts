@@ -8,7 +8,7 @@
 import { RegattaError } from '@regatta/kernel';
 import type { AlarmsDump } from './alarms.ts';
 import { type DumpedNumber, found, loadHeld } from './dump.ts';
-import { Node, type NodeDump } from './node.ts';
+import { type Attempt, Node, type NodeDump } from './node.ts';
 import { Run, type RunDump } from './run.ts';
 
 /** Goes up whenever an old snapshot would be read wrongly. */
@@ -54,13 +54,15 @@ export function loadBooks(books: Books, snapshot: SchedulerSnapshot): void {
   for (const dump of snapshot.nodes) books.nodes.set(dump.offer.id, Node.load(dump));
   for (const dump of snapshot.runs) books.runs.set(dump.plan.runId, Run.load(dump, books.nodes));
   for (const runId of snapshot.turns) books.turns.push(found(books.runs, runId));
+  const known = new Map<number, Attempt>();
   for (const dump of snapshot.nodes) {
     const node = found(books.nodes, dump.offer.id);
     for (const runId of dump.runs) node.runs.add(found(books.runs, runId));
-    loadHeld(node, dump.held, (runId) => {
+    const hangsOn = (runId: string) => {
       const run = found(books.runs, runId);
       return { run, taker: found(run.shares, node.id) };
-    });
+    };
+    loadHeld(node, dump.held, hangsOn, known);
   }
 }
 

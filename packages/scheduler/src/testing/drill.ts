@@ -85,12 +85,13 @@ const plainPlan = fc.record({
   chunk: fc.constantFrom(0, 1, 3, 20),
   retries: fc.nat(3),
   deadlineMs: fc.constantFrom(0, 0, 0, 1, 200, 5_000),
-  queued: fc.constantFrom(false, false, true),
+  way: fc.constantFrom({ queued: false }, { speculate: true }, { queued: true }),
 });
 
 /** Its input comes in one part or in several. */
-export const anyPlan = fc.tuple(plainPlan, anyCuts).map(([plan, cuts]) => ({
+export const anyPlan = fc.tuple(plainPlan, anyCuts).map(([{ way, ...plan }, cuts]) => ({
   ...plan,
+  ...way,
   inputCuts: cuts.filter((cut) => cut < plan.tasks).sort((a, b) => a - b),
 }));
 
@@ -153,6 +154,8 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   commandOf('deliver-late', 3, { report: fc.nat(50) }),
   commandOf('deliver-again', 1, { report: fc.nat(500) }),
   commandOf('pass', 2, { ms: fc.integer({ min: 0, max: 300 }) }),
+  // Long enough for chunks to be copied.
+  commandOf('pass', 1, { ms: fc.constant(2_500) }),
   commandOf('tick', 1, {}),
 );
 

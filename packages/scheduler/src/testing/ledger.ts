@@ -24,11 +24,16 @@ interface Book {
 
 interface Open extends Pick<Of<'assign'>, 'runId' | 'attemptId' | 'to' | 'alone'> {
   readonly book: Book;
-  /** Neither where it was published: then anybody may report it. */
-  readonly nodeId: string | undefined;
-  readonly incarnation: number | undefined;
+  /** One node, or two where it was copied; undefined where it was published: then anybody may report it. */
+  places: readonly Place[] | undefined;
+  copied: boolean;
   /** Tasks before it were reported; they may be in other hands by now. */
   done: number;
+}
+
+interface Place {
+  readonly nodeId: string;
+  readonly incarnation: number;
 }
 
 /** Of one step: what has come to pass, then what is to be started, then when to wake. */
@@ -46,6 +51,7 @@ export const rank: Readonly<Record<Effect['kind'], number>> = {
   ignored: 0,
   runStarted: 1,
   assign: 1,
+  copy: 1,
   pull: 1,
   publish: 1,
   wake: 2,
@@ -57,7 +63,8 @@ export class Ledger {
   /** Of the nodes that are there, those that drain: what they were told last, and whether they were called drained. */
   readonly #draining = new Map<string, { handBack: boolean; drained: boolean }>();
   readonly #open = new Map<number, Open>();
-  readonly #cancelled = new Set<number>();
+  /** "attempt node", or the attempt alone where it is in a queue. */
+  readonly #cancelled = new Set<string>();
   #lastAttemptId = 0;
 
   /** How the run ended; undefined while it has not. */
@@ -95,6 +102,7 @@ export class Ledger {
     for (const effect of effects) {
       if (effect.kind === 'runStarted') this.#start(effect);
       if (effect.kind === 'assign') this.#assign(effect);
+      if (effect.kind === 'copy') this.#copy(effect);
       if (effect.kind === 'pull') this.#pull(effect);
       if (effect.kind === 'publish') this.#publish(effect);
     }
@@ -132,9 +140,9 @@ export class Ledger {
   /** The attempt that the report is about; undefined where it is about none that is open. */
   #attemptOf(report: Report, effects: readonly Effect[]): Open | undefined {
     const open = this.#open.get(report.attemptId);
-    const assigned = report.runId === undefined && open?.incarnation === report.incarnation;
-    const queued = open?.nodeId === undefined && open?.runId === report.runId;
-    const mine = open !== undefined && (queued || (assigned && open.nodeId === report.nodeId));
+    const assigned = report.runId === undefined && open?.places?.some((place) => isAt(place, report)) === true;
+    const queued = open !== undefined && open.places === undefined && open.runId === report.runId;
+    const mine = assigned || queued;
     const fenced = hasIgnored(effects, 'stale-node', 'fenced-attempt');
     assert.equal(fenced, !mine, `a report on attempt ${report.attemptId} is ${fenced ? '' : 'not '}fenced`);
     return mine ? open : undefined;
@@ -164,11 +172,17 @@ export class Ledger {
     this.#change(book, from, to, 'succeeded', 'failed');
   }
 
-  #cancel({ attemptId, nodeId, incarnation }: Of<'cancel'>): void {
+  #cancel({ attemptId, nodeId, incarnation, outrun }: Of<'cancel'>): void {
     const open = this.#open.get(attemptId);
-    assert.ok(open?.nodeId === nodeId && open.incarnation === incarnation, `cancels attempt ${attemptId}, not open`);
-    assert.ok(!this.#cancelled.has(attemptId), `cancels attempt ${attemptId} twice`);
-    this.#cancelled.add(attemptId);
+    const at = { nodeId, incarnation };
+    assert.ok(open?.places?.some((place) => isAt(place, at)) === true, `cancels attempt ${attemptId}, not open`);
+    const key = `${attemptId} ${nodeId}`;
+    assert.ok(outrun !== undefined || !this.#cancelled.has(key), `cancels attempt ${attemptId} twice`);
+    this.#cancelled.add(key);
+    if (outrun === undefined) return;
+    assert.equal(open.places.length, 2, `attempt ${attemptId} is outrun by nobody`);
+    assert.equal(isAt(open.places[0]!, at) ? 'first' : 'copy', outrun);
+    this.#leave(open, at);
   }
 
   /** All of the run's queue, and that once. */
@@ -177,8 +191,8 @@ export class Ledger {
     assert.deepEqual(attemptIds, open, `withdraws from ${runId} what is not in its queue, or not all`);
     assert.ok(open.length > 0, `withdraws nothing from ${runId}`);
     for (const attemptId of attemptIds) {
-      assert.ok(!this.#cancelled.has(attemptId), `withdraws attempt ${attemptId} twice`);
-      this.#cancelled.add(attemptId);
+      assert.ok(!this.#cancelled.has(`${attemptId}`), `withdraws attempt ${attemptId} twice`);
+      this.#cancelled.add(`${attemptId}`);
     }
   }
 
@@ -189,13 +203,23 @@ export class Ledger {
   }
 
   /** What the report covers and the scheduler did not commit is to be tried again; an ended attempt lets go of all. */
-  #letGo({ attemptId, from, to, end }: Report, effects: readonly Effect[], reported: Open | undefined): void {
+  #letGo(report: Report, effects: readonly Effect[], reported: Open | undefined): void {
     if (reported === undefined) return;
+    const { attemptId, from, to, end } = report;
     if (!hasIgnored(effects, 'malformed', 'out-of-order')) {
       this.#release(reported.book, from, to);
       reported.done = to;
     }
-    if (end.kind !== 'open') this.#close(attemptId);
+    if (end.kind === 'open') return;
+    if (reported.places?.length !== 2) return this.#close(attemptId);
+    assert.ok(reported.done < reported.to, `attempt ${attemptId} is over, and its other node does not know`);
+    this.#leave(reported, report);
+  }
+
+  /** The other node goes on. */
+  #leave(open: Open, at: Place): void {
+    open.places = open.places!.filter((place) => !isAt(place, at));
+    this.#cancelled.delete(`${open.attemptId} ${at.nodeId}`);
   }
 
   #followNodes(event: Event): void {
@@ -221,7 +245,7 @@ export class Ledger {
       state.drained = true;
     }
     for (const [nodeId, { drained }] of this.#draining) {
-      const holds = [...this.#open.values()].some((open) => open.nodeId === nodeId);
+      const holds = [...this.#open.values()].some(({ places }) => places?.some((place) => place.nodeId === nodeId));
       assert.equal(drained, !holds, `${nodeId} drains, ${holds ? 'holds something' : 'holds nothing'}: ${drained}`);
     }
   }
@@ -250,13 +274,19 @@ export class Ledger {
     for (const { pulling } of this.#books.values()) pulling.delete(keyOf(nodeId, this.#incarnations.get(nodeId) ?? 0));
     this.#incarnations.delete(nodeId);
     this.#draining.delete(nodeId);
-    for (const { attemptId, nodeId: on } of [...this.#open.values()]) if (on === nodeId) this.#close(attemptId);
+    for (const open of [...this.#open.values()]) {
+      const place = open.places?.find((other) => other.nodeId === nodeId);
+      if (place === undefined) continue;
+      if (open.places?.length === 2) this.#leave(open, place);
+      else this.#close(open.attemptId);
+    }
   }
 
   #close(attemptId: number): void {
-    const { book, done, to } = this.#open.get(attemptId)!;
+    const { book, done, to, places } = this.#open.get(attemptId)!;
     this.#open.delete(attemptId);
-    this.#cancelled.delete(attemptId);
+    this.#cancelled.delete(`${attemptId}`);
+    for (const { nodeId } of places ?? []) this.#cancelled.delete(`${attemptId} ${nodeId}`);
     this.#release(book, done, to);
   }
 
@@ -297,7 +327,22 @@ export class Ledger {
     assert.ok(book.plan.queued !== true, `assigns a chunk of ${runId}, whose chunks are queued`);
     assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
     book.opened.add(keyOf(nodeId, incarnation));
-    this.#handOut(book, { ...effect, book, done: effect.from });
+    this.#handOut(book, { ...effect, book, done: effect.from, places: [{ nodeId, incarnation }], copied: false });
+  }
+
+  /** What is left of a chunk that one other node has, of a run with nothing else to hand out. */
+  #copy({ nodeId, incarnation, runId, attemptId, from, to, open: order }: Of<'copy'>): void {
+    const book = this.#books.get(runId)!;
+    const open = this.#open.get(attemptId);
+    this.#assertServes(nodeId, incarnation);
+    assert.ok(book.plan.speculate === true && book.counts.pending === 0, `copies a chunk of ${runId}`);
+    assert.ok(open?.runId === runId && !open.alone && !open.copied, `copies attempt ${attemptId}`);
+    assert.deepEqual([from, to], [open.done, open.to], `copies other tasks than are left of attempt ${attemptId}`);
+    assert.ok(open.places?.length === 1 && open.places[0]!.nodeId !== nodeId, `copies attempt ${attemptId} to itself`);
+    assert.equal(order !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
+    book.opened.add(keyOf(nodeId, incarnation));
+    open.places = [...open.places, { nodeId, incarnation }];
+    open.copied = true;
   }
 
   #publish(effect: Of<'publish'>): void {
@@ -308,7 +353,7 @@ export class Ledger {
     const beside = [...this.#open.values()].filter((held) => held.runId === runId);
     assert.ok(!alone || beside.length === 0, `publishes a suspect of ${runId} beside other chunks`);
     assert.ok(!beside.some((held) => held.alone), `publishes a chunk of ${runId} beside a suspect`);
-    this.#handOut(book, { ...effect, book, done: effect.from, nodeId: undefined, incarnation: undefined });
+    this.#handOut(book, { ...effect, book, done: effect.from, places: undefined, copied: false });
   }
 
   #pull({ nodeId, incarnation, runId }: Of<'pull'>): void {
@@ -363,6 +408,9 @@ export class Ledger {
     book.counts[after] += to - from;
   }
 }
+
+const isAt = (place: Place, { nodeId, incarnation }: Place): boolean =>
+  place.nodeId === nodeId && place.incarnation === incarnation;
 
 const keyOf = (nodeId: string, incarnation: number): string => `${nodeId} ${incarnation}`;
 

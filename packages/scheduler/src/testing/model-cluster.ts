@@ -38,12 +38,15 @@ export class ModelCluster {
   /** All events with their times, and the effects of each as JSON. */
   readonly story: { readonly event: Event; readonly now: number }[] = [];
   readonly told: string[] = [];
-  readonly #orders = new Map<number, Order>();
+  /** By `keyOf`: a chunk that was copied is with two nodes. */
+  readonly #orders = new Map<string, Order>();
   readonly #incarnations = new Map<string, number>();
   /** By run, the nodes that were told to pull. */
   readonly #pullers = new Map<string, Set<string>>();
   /** By run and task, when one that failed may be tried again. */
   readonly #notBefore = new Map<string, number>();
+  /** Chunks that were given to a second node. */
+  copies = 0;
   now = 0;
   /** When the scheduler wants to be woken. */
   wakeAt = Number.POSITIVE_INFINITY;
@@ -146,17 +149,17 @@ export class ModelCluster {
     const { nodeId, incarnation, attemptId, done: from } = order;
     const queue = order.queued ? { runId: order.runId } : {};
     order.done = to;
-    if (end.kind !== 'open') this.#orders.delete(attemptId);
+    if (end.kind !== 'open') this.#orders.delete(keyOf(order));
     const usual = { failed: [], busyMs: to - from, bytes: 8 * (to - from) };
     return { kind: 'attemptReported', nodeId, incarnation, ...queue, attemptId, from, to, end, ...usual, ...news };
   }
 
   progress(order: Order, to: number, news?: News): Effect[] {
-    return this.step(this.write(order, to, { kind: 'open' }, news));
+    return this.#tell(this.write(order, to, { kind: 'open' }, news));
   }
 
   complete(order: Order, failed: readonly number[] = [], news: News = {}): Effect[] {
-    return this.step(this.write(order, order.to, { kind: 'completed' }, { failed, ...news }));
+    return this.#tell(this.write(order, order.to, { kind: 'completed' }, { failed, ...news }));
   }
 
   /** The order's host process dies with it. */
@@ -166,11 +169,15 @@ export class ModelCluster {
       message: 'killed by SIGKILL',
       ...(culprit === undefined ? {} : { culprit }),
     };
-    return this.step(this.write(order, order.done, { kind: 'lost', loss }));
+    return this.#tell(this.write(order, order.done, { kind: 'lost', loss }));
   }
 
   letGo(order: Order): Effect[] {
-    return this.step(this.write(order, order.done, { kind: 'stopped' }));
+    return this.#tell(this.write(order, order.done, { kind: 'stopped' }));
+  }
+
+  #tell(report: Report): Effect[] {
+    return this.step(this.trimmed(report));
   }
 
   /** No more faults: all that is held is completed or, where it hangs, timed out; all ticks come. @returns how many steps it took until no run is left */
@@ -207,9 +214,9 @@ export class ModelCluster {
     }
   }
 
-  /** As it is handed on to the scheduler: without what another node has said before of the same queued attempt. */
+  /** As it is handed on to the scheduler: without what another node has said before of the same attempt. */
   trimmed(report: Report): Report {
-    const reported = this.#reportedOf(report.runId, report.attemptId);
+    const reported = this.#reportedOf(report);
     if (reported === undefined || report.from >= reported) return report;
     const { failed, retryAfterMs } = report;
     const isNew = (_: number, i: number) => failed[i]! >= reported;
@@ -217,14 +224,17 @@ export class ModelCluster {
     return { ...report, from: reported, to: Math.max(reported, report.to), failed: failed.filter(isNew), ...waits };
   }
 
-  #reportedOf(runId: string | undefined, attemptId: number): number | undefined {
-    const run = runId === undefined ? undefined : this.scheduler.runs.get(runId);
-    return run?.queue?.holder.attempts.get(attemptId)?.reported;
+  /** Where more than one node may tell of it. */
+  #reportedOf({ runId, attemptId, nodeId, incarnation }: Pick<Report, keyof Report & keyof Order>): number | undefined {
+    if (runId !== undefined) return this.scheduler.runs.get(runId)?.queue?.holder.attempts.get(attemptId)?.reported;
+    const node = this.scheduler.nodes.get(nodeId);
+    const attempt = node?.offer.incarnation === incarnation ? node.attempts.get(attemptId) : undefined;
+    return attempt?.copied === true ? attempt.reported : undefined;
   }
 
   /** Another node takes what was pulled before, and does what has not been reported. */
   redeliver(order: Order, nodeId: string): void {
-    order.done = this.#reportedOf(order.runId, order.attemptId) ?? order.done;
+    order.done = this.#reportedOf(order) ?? order.done;
     order.nodeId = nodeId;
     order.incarnation = this.incarnationOf(nodeId);
     order.hangs = false;
@@ -233,7 +243,7 @@ export class ModelCluster {
   /** What it had pulled goes to another node that pulls, where there is one. */
   #forget(nodeId: string): void {
     for (const order of this.held(nodeId)) {
-      if (!order.queued) this.#orders.delete(order.attemptId);
+      if (!order.queued) this.#orders.delete(keyOf(order));
       else this.redeliver(order, [...this.pullers(order.runId)].find((id) => id !== nodeId) ?? nodeId);
     }
     for (const pullers of this.#pullers.values()) pullers.delete(nodeId);
@@ -252,26 +262,30 @@ export class ModelCluster {
       this.wakeAt = effect.at;
     }
     if (effect.kind === 'assign') {
-      checkCapacity(this.scheduler, effect.nodeId, effect.runId);
-      this.#orders.set(effect.attemptId, { ...effect, queued: false, ...untouched(effect) });
+      this.#give({ ...effect, queued: false, ...untouched(effect) });
+    }
+    if (effect.kind === 'copy') {
+      this.copies++;
+      this.#give({ ...effect, alone: false, queued: false, ...untouched(effect) });
     }
     if (effect.kind === 'publish') {
       checkQueueRoom(this.scheduler, effect.runId);
       const pullers = [...this.pullers(effect.runId)];
       const nodeId = pullers[effect.attemptId % pullers.length]!;
       const incarnation = this.incarnationOf(nodeId);
-      this.#orders.set(effect.attemptId, { ...effect, queued: true, nodeId, incarnation, ...untouched(effect) });
+      const order = { ...effect, queued: true, nodeId, incarnation, ...untouched(effect) };
+      this.#orders.set(keyOf(order), order);
     }
     if (effect.kind === 'pull') this.pullers(effect.runId).add(effect.nodeId);
     if (effect.kind === 'stopPull') this.pullers(effect.runId).delete(effect.nodeId);
     if (effect.kind === 'withdraw') {
       for (const id of effect.attemptIds) {
-        const order = this.#orders.get(id);
+        const order = this.#orders.get(`${id}`);
         if (order !== undefined) order.recalled = true;
       }
     }
     if (effect.kind === 'cancel') {
-      const order = this.#orders.get(effect.attemptId);
+      const order = this.#orders.get(keyOf({ ...effect, queued: false }));
       if (order !== undefined) order.recalled = true;
     }
     if (effect.kind === 'drain') {
@@ -279,6 +293,11 @@ export class ModelCluster {
       const meant = this.held(effect.nodeId).filter((order) => !order.queued && !begun.includes(order));
       for (const order of meant) order.recalled = true;
     }
+  }
+
+  #give(order: Order): void {
+    checkCapacity(this.scheduler, order.nodeId, order.runId);
+    this.#orders.set(keyOf(order), order);
   }
 
   /** I3, against books that are not the scheduler's own. Every run that has not ended can say why. */
@@ -355,6 +374,10 @@ export class ModelCluster {
     return JSON.stringify(reasons);
   }
 }
+
+/** Who has taken what is queued may change. */
+const keyOf = ({ attemptId, nodeId, queued }: Pick<Order, 'attemptId' | 'nodeId' | 'queued'>): string =>
+  queued ? `${attemptId}` : `${attemptId} ${nodeId}`;
 
 const untouched = ({ from }: { from: number }) => ({ done: from, recalled: false, hangs: false });
 

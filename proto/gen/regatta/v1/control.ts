@@ -147,6 +147,8 @@ export interface RunSpec {
    * The others are stopped then, and are cancelled tasks of a run that has ended as wanted.
    */
   until: string;
+  /** Idle lanes may do chunks that others take long over, as well; the first result counts. Over gRPC only. */
+  speculate: boolean;
 }
 
 export interface RunStatus {
@@ -202,6 +204,9 @@ export interface Accounting {
   /** Host processes that died or were killed over its tasks. */
   hostRestarts: number;
   lateFailures: number;
+  /** Chunks that were given to a second node while the first was at work on them; and how often the second was first. */
+  copies: number;
+  copiesWon: number;
 }
 
 export interface TaskTime {
@@ -485,6 +490,7 @@ function createBaseRunSpec(): RunSpec {
     maxInFlightPerTarget: 0,
     maxRatePerTarget: 0,
     until: "",
+    speculate: false,
   };
 }
 
@@ -537,6 +543,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     }
     if (message.until !== "") {
       writer.uint32(130).string(message.until);
+    }
+    if (message.speculate !== false) {
+      writer.uint32(136).bool(message.speculate);
     }
     return writer;
   },
@@ -682,6 +691,14 @@ export const RunSpec: MessageFns<RunSpec> = {
             message.until = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.speculate = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -732,6 +749,7 @@ export const RunSpec: MessageFns<RunSpec> = {
         ? globalThis.Number(object.max_rate_per_target)
         : 0,
       until: isSet(object.until) ? globalThis.String(object.until) : "",
+      speculate: isSet(object.speculate) ? globalThis.Boolean(object.speculate) : false,
     };
   },
 
@@ -785,6 +803,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     if (message.until !== "") {
       obj.until = message.until;
     }
+    if (message.speculate !== false) {
+      obj.speculate = message.speculate;
+    }
     return obj;
   },
 
@@ -809,6 +830,7 @@ export const RunSpec: MessageFns<RunSpec> = {
     message.maxInFlightPerTarget = object.maxInFlightPerTarget ?? 0;
     message.maxRatePerTarget = object.maxRatePerTarget ?? 0;
     message.until = object.until ?? "";
+    message.speculate = object.speculate ?? false;
     return message;
   },
 };
@@ -1188,6 +1210,8 @@ function createBaseAccounting(): Accounting {
     slowest: undefined,
     hostRestarts: 0,
     lateFailures: 0,
+    copies: 0,
+    copiesWon: 0,
   };
 }
 
@@ -1243,6 +1267,12 @@ export const Accounting: MessageFns<Accounting> = {
     }
     if (message.lateFailures !== 0) {
       writer.uint32(136).uint64(message.lateFailures);
+    }
+    if (message.copies !== 0) {
+      writer.uint32(144).uint64(message.copies);
+    }
+    if (message.copiesWon !== 0) {
+      writer.uint32(152).uint64(message.copiesWon);
     }
     return writer;
   },
@@ -1396,6 +1426,22 @@ export const Accounting: MessageFns<Accounting> = {
             message.lateFailures = longToNumber(reader.uint64());
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.copies = longToNumber(reader.uint64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.copiesWon = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1481,6 +1527,12 @@ export const Accounting: MessageFns<Accounting> = {
         : isSet(object.late_failures)
         ? globalThis.Number(object.late_failures)
         : 0,
+      copies: isSet(object.copies) ? globalThis.Number(object.copies) : 0,
+      copiesWon: isSet(object.copiesWon)
+        ? globalThis.Number(object.copiesWon)
+        : isSet(object.copies_won)
+        ? globalThis.Number(object.copies_won)
+        : 0,
     };
   },
 
@@ -1537,6 +1589,12 @@ export const Accounting: MessageFns<Accounting> = {
     if (message.lateFailures !== 0) {
       obj.lateFailures = Math.round(message.lateFailures);
     }
+    if (message.copies !== 0) {
+      obj.copies = Math.round(message.copies);
+    }
+    if (message.copiesWon !== 0) {
+      obj.copiesWon = Math.round(message.copiesWon);
+    }
     return obj;
   },
 
@@ -1564,6 +1622,8 @@ export const Accounting: MessageFns<Accounting> = {
       : undefined;
     message.hostRestarts = object.hostRestarts ?? 0;
     message.lateFailures = object.lateFailures ?? 0;
+    message.copies = object.copies ?? 0;
+    message.copiesWon = object.copiesWon ?? 0;
     return message;
   },
 };

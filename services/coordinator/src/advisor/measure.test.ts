@@ -15,6 +15,8 @@ const noCosts: AccountingView = {
   chunks: 0,
   taskRetries: 0,
   lostAttempts: 0,
+  copies: 0,
+  copiesWon: 0,
   fenced: 0,
   hostRestarts: 0,
   lateFailures: 0,

@@ -32,7 +32,11 @@ const STATES: Readonly<Record<number, RunState>> = {
 
 export const runStateOf = (state: WireRunState): RunState => STATES[state] ?? 'waiting';
 
-export const wireSpecOf = (spec: RunSpec): WireRunSpec => ({ ...spec, kind: spec.kind === 'io' ? 2 : 1 });
+export const wireSpecOf = (spec: RunSpec): WireRunSpec => ({
+  ...spec,
+  kind: spec.kind === 'io' ? 2 : 1,
+  speculate: spec.speculate === true,
+});
 
 const shapeOf = (shape: WireShape | undefined): Shape => shape ?? { processes: 0, threads: 0, concurrency: 0 };
 

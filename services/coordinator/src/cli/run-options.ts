@@ -33,6 +33,7 @@ export interface RunOptions extends PolitenessOptions {
   readonly timeout?: number;
   /** Of the run, in ms. */
   readonly deadline?: number;
+  readonly speculate?: boolean;
   readonly set?: Readonly<Record<string, string>>;
 }
 
@@ -78,6 +79,7 @@ export function addRunOptions(command: Command): Command {
         .choices(['first', 'any', 'all'])
         .default('all'),
     )
+    .option('--speculate', 'let idle lanes do slow chunks as well; the first result counts, so tasks may run twice')
     .option('--timeout <time>', 'for one task: 500ms, 5s, 2m; a bare number is seconds', duration)
     .option('--deadline <time>', 'for the whole run, likewise', duration)
     .option('--set <name=value>', "one of the workload's inputs; repeat for more", setting);
@@ -115,6 +117,7 @@ export function planRun(name: string, options: RunOptions): PlannedRun {
     taskTimeoutMs: options.timeout ?? 0,
     deadlineMs: options.deadline ?? 0,
     transport: options.transport ?? '',
+    speculate: options.speculate === true,
     until: options.until ?? 'all',
     maxInFlightPerTarget: options.maxInFlightPerTarget ?? 0,
     maxRatePerTarget: options.maxRatePerTarget ?? 0,

@@ -37,6 +37,9 @@ export interface AccountingView {
   readonly chunks: number;
   readonly taskRetries: number;
   readonly lostAttempts: number;
+  /** Chunks that were given to a second node; and how often that one was first. */
+  readonly copies: number;
+  readonly copiesWon: number;
   readonly fenced: number;
   /** Host processes that died or were killed over its tasks. */
   readonly hostRestarts: number;

@@ -52,6 +52,7 @@ export function requestOf(spec: RunSpec | undefined): RunRequest {
     deadlineMs: spec?.deadlineMs ?? 0,
     maxInFlightPerTarget: spec?.maxInFlightPerTarget ?? 0,
     maxRatePerTarget: spec?.maxRatePerTarget ?? 0,
+    speculate: spec?.speculate === true,
     until: (spec?.until || 'all') as RunRequest['until'],
     transport: (spec?.transport ?? '') as RunRequest['transport'],
   };
@@ -68,7 +69,8 @@ export function statusOf(run: RunRecord, counts: RunCounts, failuresMax: number)
   const { succeeded, failed, cancelled, inFlight, pending } = counts;
   return {
     runId: run.id,
-    spec: { ...request, kind: request.kind === 'io' ? 2 : 1 },
+    // One that an older coordinator took knows nothing of it.
+    spec: { ...request, kind: request.kind === 'io' ? 2 : 1, speculate: request.speculate === true },
     state: STATES[run.state],
     reason,
     succeeded,

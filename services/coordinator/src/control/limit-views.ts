@@ -5,6 +5,7 @@ import { defineLimits, inGroup, type LimitView, limit } from '@regatta/kernel';
 import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
+import { doorLimitViews } from '../access/limits.ts';
 import { limitViews } from '../engine/limits.ts';
 import { fanoutLimitViews } from '../fanout/limits.ts';
 import { journalLimitViews } from '../journal/limits.ts';
@@ -30,6 +31,11 @@ const WORDS = {
   retryBackoffMsMin: ['ms', 'before the first new try of a task; it doubles from try to try'],
   retryBackoffMsMax: ['ms', 'between two tries of a task'],
   retryAfterMsMax: ['ms', 'that a failed task may ask to be left alone'],
+  copyAfterMsMin: ['ms', 'with a node after which a chunk of a run with --speculate may be given to a second one'],
+  copySlowness: ['times', 'as long as expected it has to have taken by then'],
+  copiesPerLane: ['of lanes', 'of a run that copies take at a time; one always may'],
+  copyLookMs: ['ms', 'between two looks for chunks to copy'],
+  copyLookPart: ["of a run's age", 'between two looks for chunks to copy, where that is more'],
   lanesPerNodeMax: ['lanes', 'of a run on one node'],
   alarmsStaleMax: ['alarms', 'of runs that have ended, kept until they are swept out'],
   nodesExplainedMax: ['nodes', 'that an explanation names before it only counts them'],
@@ -47,7 +53,7 @@ export const coordinatorLimitViews = (noProgressMs: number): LimitView[] => [
   ...inGroup('politeness', politenessLimitViews()),
   ...inGroup('journal', journalLimitViews()),
   ...inGroup('metrics', [...observingLimitViews(), ...metricsLimitViews()]),
-  ...inGroup('access', accessLimitViews()),
+  ...inGroup('access', [...doorLimitViews(), ...accessLimitViews()]),
   ...inGroup('broker', brokerLimitViews()),
   ...inGroup('proto', defineLimits(protoLimits).views()),
   ...inGroup('scheduler', schedulerViews),

@@ -61,7 +61,13 @@ export class Books {
       case 'runStarted':
         return this.#started(effect, at);
       case 'assign':
-        return effect.open === undefined ? undefined : this.#opened(effect, effect.open);
+        return this.#assigned(effect);
+      case 'copy':
+        this.#options.history.get(effect.runId).accounting.copies++;
+        return this.#assigned(effect);
+      case 'cancel':
+        if (effect.outrun === 'first') this.#options.history.get(effect.runId!).accounting.copiesWon++;
+        return;
       case 'pull':
         return this.#opened(effect, effect.shape);
       case 'runStopping':
@@ -90,7 +96,11 @@ export class Books {
     run.changed();
   }
 
-  #opened({ nodeId, runId }: Of<'assign'> | Of<'pull'>, shape: Of<'pull'>['shape']): void {
+  #assigned(effect: Of<'assign'> | Of<'copy'>): void {
+    if (effect.open !== undefined) this.#opened(effect, effect.open);
+  }
+
+  #opened({ nodeId, runId }: Of<'assign'> | Of<'copy'> | Of<'pull'>, shape: Of<'pull'>['shape']): void {
     const { nodes } = this.#options.history.get(runId).accounting;
     const throttledMs = this.#options.fleet.find(nodeId)?.pulse.throttledMs ?? 0;
     const idle = { tasks: 0, chunks: 0, hostRss: new Map<number, number>(), hostsLost: new Set<number>() };

@@ -11,7 +11,7 @@ import { lanesOf, type RunCounts, Scheduler } from '@regatta/scheduler';
 import type { Observer } from '../observe/observer.ts';
 import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
-import { type Outcome, reportOf } from './bookkeeping.ts';
+import { type Outcome, reportOf, withoutTold } from './bookkeeping.ts';
 import { Books } from './books.ts';
 import { Shelf } from './byte-log.ts';
 import { Clock } from './clock.ts';
@@ -449,9 +449,16 @@ export class Engine {
 
   /** @param onSafe called when it is safe: the node need not keep it any longer */
   report(nodeId: string, incarnation: number, said: Outcome, onSafe?: () => void): void {
+    const attempt = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId);
     // Whose attempt it is we know ourselves: a node that errs must not write into the books of another run.
-    const runId = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId)?.run.id ?? said.runId;
-    const outcome = runId === said.runId ? said : { ...said, runId };
+    const runId = attempt?.run.id ?? said.runId;
+    const ours = runId === said.runId ? said : { ...said, runId };
+    const outcome = attempt?.copied === true ? withoutTold(ours, attempt.reported) : ours;
+    if (outcome !== ours) this.#observer?.duplicate(runId);
+    // The other node that has it has told all of it.
+    if (outcome !== ours && outcome.from === outcome.to && outcome.end.kind === 'open') {
+      return void this.settled().then(onSafe, () => {});
+    }
     if (outcome.end.kind !== 'open') this.#fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
     this.#steps.post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
   }

@@ -42,7 +42,9 @@ export class Orders {
     const { fleet, feeder } = this.#options;
     switch (effect.kind) {
       case 'assign':
-        return this.#assign(effect);
+        return this.#assign(effect, effect.alone);
+      case 'copy':
+        return this.#assign(effect, false);
       case 'cancel':
         return fleet.port(effect.nodeId, effect.incarnation)?.cancel(effect.attemptId);
       case 'pull':
@@ -79,7 +81,8 @@ export class Orders {
     return at === undefined ? undefined : this.#options.clock.now() - at;
   }
 
-  #assign({ nodeId, incarnation, attemptId, runId, from, to, attempt, alone, open }: Of<'assign'>): void {
+  #assign(effect: Of<'assign'> | Of<'copy'>, alone: boolean): void {
+    const { nodeId, incarnation, attemptId, runId, from, to, attempt, open } = effect;
     const { fleet, history, clock } = this.#options;
     const port = fleet.port(nodeId, incarnation);
     // The node has gone while this step was under way; its loss is in the inbox.

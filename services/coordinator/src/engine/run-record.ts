@@ -21,6 +21,8 @@ export interface RunRequest {
   readonly retries: number;
   readonly taskTimeoutMs: number;
   readonly deadlineMs: number;
+  /** Idle lanes may do chunks that others take long over, as well. Missing in what older coordinators wrote down. */
+  readonly speculate?: boolean;
   /** Tasks, of whatever run, that talk to one target at a time, and begin to in a second; 0 for any number. */
   readonly maxInFlightPerTarget: number;
   readonly maxRatePerTarget: number;
@@ -81,6 +83,9 @@ export class Accounting {
   lostAttempts = 0;
   fenced = 0;
   lateFailures = 0;
+  /** Chunks that were given to a second node; and how often that one was first. */
+  copies = 0;
+  copiesWon = 0;
   stallMs = 0;
   readonly nodes = new Map<string, NodeShare>();
 

@@ -52,7 +52,9 @@ export class Submissions {
     history.add(run);
     const { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs } = request;
     const wanted = { workload, tasks, shape, nodes, policy, chunk, retries, deadlineMs };
-    const plan = { runId: id, ...wanted, inputCuts: inputs?.cuts ?? [], queued: request.transport === 'nats' };
+    const way =
+      request.transport === 'nats' ? { queued: true } : { queued: false, speculate: request.speculate === true };
+    const plan = { runId: id, ...wanted, inputCuts: inputs?.cuts ?? [], ...way };
     const submission = { request, hasInputs: run.hasInputs, submittedAt: run.submittedAt };
     this.#options.steps.post({ kind: 'runSubmitted', plan }, { submission });
     return id;
@@ -76,7 +78,11 @@ export class Submissions {
 
   #check(request: RunRequest, inputs: RunInputs | undefined): void {
     admit(request);
-    this.#transportOf(request);
+    if (this.#transportOf(request) === 'nats' && request.speculate === true) {
+      const message =
+        '--speculate is for chunks that are handed to nodes, not for those of a queue: add --transport grpc';
+      throw new RegattaError('BAD_RUN', message);
+    }
     if (inputs !== undefined && inputs.tasks !== request.tasks) {
       throw new RegattaError('BAD_INPUTS', `it has ${request.tasks} tasks and inputs for ${inputs.tasks}`);
     }

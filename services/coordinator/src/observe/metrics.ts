@@ -22,6 +22,12 @@ export function createMetrics(registry: Registry) {
       'outcome',
     ]),
     attempts: counter('regatta_attempts_total', 'Attempts at chunks that were handed out', WORK),
+    copies: counter(
+      'regatta_speculative_copies_total',
+      'Chunks that were given to a second node while the first was at work on them',
+      WORK,
+    ),
+    copiesWon: counter('regatta_speculative_copies_won_total', 'Of those, that the second node ended first', WORK),
     retries: counter('regatta_task_retries_total', 'Tasks to be tried again: failed, lost, let-go', [
       ...WORK,
       'reason',
@@ -120,6 +126,11 @@ export function createMetrics(registry: Registry) {
       'regatta_refused_tokens_total',
       'Calls with a wrong or missing token, by the door: grpc wants the join token, metrics that of metrics',
       ['door', 'reason'],
+    ),
+    connections: gauge('regatta_connections', 'Connections of nodes and clients'),
+    connectionsClosed: counter(
+      'regatta_connections_closed_total',
+      'Connections without a call that was let in that were closed to make room',
     ),
 
     leadership: gauge(

@@ -116,6 +116,12 @@ export class StepCounts implements Observer {
       case 'publish':
         this.#workOf(effect.runId).attempts.value++;
         return;
+      case 'copy':
+        this.#workOf(effect.runId).copies.value++;
+        return;
+      case 'cancel':
+        if (effect.outrun === 'first') this.#workOf(effect.runId!).copiesWon.value++;
+        return;
       case 'commit':
         this.#workOf(effect.runId).tasks.succeeded.value += effect.to - effect.from;
         return;

@@ -16,6 +16,8 @@ export interface Work {
   readonly submitted: Tally;
   readonly runsSubmitted: Tally;
   readonly attempts: Tally;
+  readonly copies: Tally;
+  readonly copiesWon: Tally;
   readonly tasks: Readonly<Record<'succeeded' | 'failed' | 'cancelled', Tally>>;
   readonly chunks: Readonly<Record<'completed' | 'stopped' | 'lost', Tally>>;
   readonly cpu: Tally;
@@ -70,6 +72,8 @@ export class Works {
       submitted: other.tasksSubmitted.of(labels),
       runsSubmitted: other.runsSubmitted.of(labels),
       attempts: other.attempts.of(labels),
+      copies: other.copies.of(labels),
+      copiesWon: other.copiesWon.of(labels),
       tasks: {
         succeeded: tasks.of({ ...labels, outcome: 'succeeded' }),
         failed: tasks.of({ ...labels, outcome: 'failed' }),

@@ -11,6 +11,8 @@ const accounting: AccountingView = {
   chunks: 4,
   taskRetries: 0,
   lostAttempts: 0,
+  copies: 0,
+  copiesWon: 0,
   fenced: 0,
   hostRestarts: 0,
   lateFailures: 0,

@@ -1,0 +1,96 @@
+/**
+ * Copies: near the end of a run that allows it, idle lanes get chunks that others take long over, as well. Who is first
+ * to tell of a task has done it, and the chunk ends with whoever is first to end it.
+ *
+ * A copy is no attempt of its own but a second place of the attempt: so what is in flight is counted once, and I1 to I3
+ * hold as ever. One place may be lost, or let go, and the attempt goes on at the other.
+ */
+import { assert } from '@regatta/kernel';
+import { type Field, fitsOn } from './dispatch.ts';
+import type { Effect } from './effects.ts';
+import { limits } from './limits.ts';
+import type { Attempt } from './node.ts';
+import type { Run } from './run.ts';
+import { type Share, type Taker, vacate } from './share.ts';
+
+/** Hands out what takes long and has an idle lane elsewhere; what is expected to take longest first. */
+export function copyStragglers({ nodes }: Field, run: Run, now: number, effects: Effect[]): void {
+  if (!run.active || run.rateCount === 0) return;
+  const rate = run.rateSum / run.rateCount;
+  const stragglers = [...run.attemptsHeld()].filter((attempt) => isStraggler(attempt, rate, now));
+  stragglers.sort((a, b) => restMs(b, now) - restMs(a, now));
+  for (const attempt of stragglers) {
+    if (run.copies >= Math.max(1, Math.floor(limits.copiesPerLane * run.lanes))) return;
+    const share = idlestFor(attempt);
+    if (share === undefined) continue;
+    assert(nodes.get(share.node.id) === share.node, 'copying to a node that is lost (I5)');
+    copyTo(attempt, share, effects);
+  }
+}
+
+/** It takes much longer than it was to take, and a lane of usual speed would do the rest of it in less. */
+function isStraggler(attempt: Attempt, usualRate: number, now: number): boolean {
+  const { from, to, reported, taker, state, alone, copied, assignedAt } = attempt;
+  if (state !== 'running' || alone || copied || reported === to) return false;
+  const expectedMs = (to - from) / (taker.rate || usualRate);
+  if (now - assignedAt < Math.max(limits.copyAfterMsMin, limits.copySlowness * expectedMs)) return false;
+  return restMs(attempt, now) > (to - reported) / usualRate;
+}
+
+/** At the speed so far; where nothing is known of that, as long again as it has taken. */
+function restMs({ from, to, reported, assignedAt }: Attempt, now: number): number {
+  const elapsedMs = now - assignedAt;
+  return reported === from ? elapsedMs : (elapsedMs * (to - reported)) / (reported - from);
+}
+
+/** The node with a lane that has nothing to do, the least full first. */
+function idlestFor({ run, taker }: Attempt): Share | undefined {
+  let idlest: Share | undefined;
+  for (const share of run.shares.values()) {
+    const isFree = share.attempts < share.lanes && fitsOn(share, 0);
+    if (share === taker || !share.serves || share.alone || !isFree) continue;
+    if (idlest === undefined || share.node.fullness < idlest.node.fullness) idlest = share;
+  }
+  return idlest;
+}
+
+function copyTo(attempt: Attempt, share: Share, effects: Effect[]): void {
+  const { id: attemptId, run, reported: from, to, attempt: nth } = attempt;
+  const { node, shape, weight } = share;
+  attempt.copy = share;
+  attempt.copied = true;
+  run.copies++;
+  share.attempts++;
+  node.load += weight;
+  node.attempts.set(attemptId, attempt);
+  const open = share.opened ? undefined : shape;
+  share.opened = true;
+  const { id: nodeId, offer } = node;
+  effects.push({
+    kind: 'copy',
+    nodeId,
+    incarnation: offer.incarnation,
+    attemptId,
+    runId: run.id,
+    from,
+    to,
+    attempt: nth,
+    open,
+  });
+}
+
+/** The place of the attempt on that node; the only one, where it has not been copied. */
+export const placeOn = ({ copy, taker }: Attempt, nodeId: string): Taker => (copy?.node.id === nodeId ? copy : taker);
+
+/** The one of its two places that is not this one. */
+export const otherPlace = ({ copy, taker }: Attempt, place: Taker): Share =>
+  // Only chunks of nodes are copied, never those of queues.
+  (place === copy ? taker : copy) as Share;
+
+/** One of two places has let go, or is gone: the attempt goes on at the other. */
+export function leave(attempt: Attempt, place: Taker): void {
+  if (place === attempt.taker) attempt.taker = attempt.copy!;
+  attempt.copy = undefined;
+  attempt.run.copies--;
+  vacate(attempt.id, place);
+}
