@@ -87,17 +87,18 @@ class Connection {
       const { engine, id, incarnation } = this.#node;
       if (this.#lost) this.#turnAwaySoon();
       if (frame?.$case === 'report') {
-        for (const outcome of frame.value.outcomes) engine.report(id, incarnation, outcomeOf(outcome), this.#thank);
-        for (const late of frame.value.late) engine.late(id, incarnation, lateFailureOf(late));
+        for (const outcome of frame.value.outcomes)
+          engine.roster.report(id, incarnation, outcomeOf(outcome), this.#thank);
+        for (const late of frame.value.late) engine.roster.late(id, incarnation, lateFailureOf(late));
       } else if (frame?.$case === 'demand' && !this.#lost) {
         engine.politeness.told(id, this.#permits, demandOf(frame.value));
       } else if (frame?.$case === 'heartbeat' && !this.#lost) {
-        engine.beat(id, incarnation, pulseOf(frame.value));
+        engine.roster.beat(id, incarnation, pulseOf(frame.value));
         // Nobody reads them: they would pile up here.
         if (this.#stream.writableNeedDrain) return;
         this.#stream.write({ frame: { $case: 'heartbeatAckMs', value: frame.value.sentMs } });
       } else if (frame?.$case === 'leaving' && !this.#lost) {
-        engine.leaving(id, incarnation);
+        engine.roster.leaving(id, incarnation);
         // It waits for that order, and somebody may have drained it before.
         this.#port.drain(false);
       } else if (frame?.$case === 'goodbye' && !this.#lost) {
@@ -132,8 +133,8 @@ class Connection {
       );
     }
     const left = leftoversOf(hello);
-    const resumed = left !== undefined && engine.readmit(introduction, left, this.#port);
-    const incarnation = resumed ? left.incarnation : engine.join(introduction, this.#port);
+    const resumed = left !== undefined && engine.roster.readmit(introduction, left, this.#port);
+    const incarnation = resumed ? left.incarnation : engine.roster.join(introduction, this.#port);
     this.#node = { engine, id: nodeId, incarnation };
     this.#refused.forget(nodeId);
     const { heartbeatMs, leaseMs } = limits;
@@ -174,7 +175,7 @@ class Connection {
   }
 
   #unsent(assignment: Assignment): void {
-    if (this.#node !== undefined) this.#node.engine.unsent(this.#node.id, this.#node.incarnation, assignment);
+    if (this.#node !== undefined) this.#node.engine.roster.unsent(this.#node.id, this.#node.incarnation, assignment);
   }
 
   #checkLease(): void {
@@ -205,7 +206,7 @@ class Connection {
     this.#lost = true;
     this.#log.info({ node: id, incarnation }, 'node left');
     engine.politeness.lost(id, this.#permits);
-    engine.left(id, incarnation, () => this.#port.end());
+    engine.roster.left(id, incarnation, () => this.#port.end());
   }
 
   /** It is remembered: what the node still says is late news, to be counted, and no stranger's. */
@@ -215,6 +216,6 @@ class Connection {
     const { engine, id, incarnation } = this.#node;
     if (!engine.over.aborted) this.#log.info({ node: id, incarnation }, `node lost: ${reason}`);
     engine.politeness.lost(id, this.#permits);
-    engine.lost(id, incarnation, reason);
+    engine.roster.lost(id, incarnation, reason);
   }
 }

@@ -99,8 +99,8 @@ export function controlService(
       state: wireState(engine.run(runId).state),
       reasons: engine.explain(runId),
     })),
-    drainNode: unary(({ nodeId, handBack }, engine) => ({ node: view(engine.drain(nodeId, handBack), engine) })),
-    resumeNode: unary(({ nodeId }, engine) => ({ node: view(engine.resume(nodeId), engine) })),
+    drainNode: unary(({ nodeId, handBack }, engine) => ({ node: view(engine.roster.drain(nodeId, handBack), engine) })),
+    resumeNode: unary(({ nodeId }, engine) => ({ node: view(engine.roster.resume(nodeId), engine) })),
     replayRun: unary(({ runId }, engine) => engine.replay(engine.run(runId).id)),
     getStatus: unary((_, engine) => coordinatorStatusOf(engine, self)),
     // Of this process, whoever leads: it has no engine to ask.

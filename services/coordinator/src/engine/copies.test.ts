@@ -106,7 +106,7 @@ describe('a chunk that a second node was given', () => {
     const said = { attemptId: copy.attemptId, runId, from: 0, to: 2, results: packOf(0, 2), failures: [] };
     const timing = { wallUs: new Uint32Array(2), cpuUs: new Uint32Array(2), cpuMs: 0, laneMs: 1, waitMs: 0 };
     const more = { serializeMs: 0, residentMs: 0, bytes: 0, host: 0, hostRssBytes: 0, stallMs: 0, throttledMs: 0 };
-    engine.report(
+    engine.roster.report(
       'slow',
       slow.incarnation,
       { ...said, timing: { ...timing, ...more }, end: { kind: 'open' } },

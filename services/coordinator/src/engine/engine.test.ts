@@ -120,7 +120,7 @@ describe('a run with inputs', () => {
     const id = submit({ tasks: 2, chunk: 2 }, inputsOf(2));
     const before = a.take().inputs!();
     const b = new FakeNode(engine, 'b');
-    engine.lost('a', a.incarnation, 'cut off');
+    engine.roster.lost('a', a.incarnation, 'cut off');
     assert.deepEqual(b.assigned[0]!.inputs!(), before);
     const kept = engine.shelf.memoryBytes;
     b.workOff();
@@ -135,7 +135,7 @@ describe('a run with inputs', () => {
     const [first, second] = [node.take(), node.take()];
     node.report(first);
     assert.deepEqual(node.over, [first.attemptId]);
-    engine.unsent('a', node.incarnation, second);
+    engine.roster.unsent('a', node.incarnation, second);
     assert.deepEqual(engine.counts(engine.run(id)), {
       tasks: 2,
       succeeded: 1,
@@ -158,12 +158,12 @@ describe('a node that is drained', () => {
     const node = new FakeNode(engine, 'a');
     const id = submit({ tasks: 50 });
     assert.equal(stateOf('a'), 'alive');
-    engine.drain('a', false);
+    engine.roster.drain('a', false);
     assert.deepEqual([stateOf('a'), node.drains], ['draining', [false]]);
     const held = node.assigned.length;
     for (let i = 0; i < held; i++) node.report(node.take());
     assert.deepEqual([stateOf('a'), node.assigned.length, engine.run(id).ended], ['drained', 0, false]);
-    engine.resume('a');
+    engine.roster.resume('a');
     assert.equal(stateOf('a'), 'alive');
     node.workOff();
     assert.equal(engine.run(id).state, 'succeeded');
@@ -172,7 +172,7 @@ describe('a node that is drained', () => {
   it('and is to hand back, gives what it lets go of to others', async () => {
     const node = new FakeNode(engine, 'a');
     const id = submit({ tasks: 3 });
-    engine.drain('a', true);
+    engine.roster.drain('a', true);
     const other = new FakeNode(engine, 'b');
     while (node.assigned.length > 0) node.stop(node.take());
     assert.deepEqual([stateOf('a'), node.drains], ['drained', [true]]);
@@ -186,14 +186,14 @@ describe('a node that is drained', () => {
 
   it('has drained at once where it has nothing', () => {
     new FakeNode(engine, 'a');
-    assert.equal(engine.drain('a', false).state, 'drained');
+    assert.equal(engine.roster.drain('a', false).state, 'drained');
   });
 
   it('resumed before it has drained is alive, whatever it then ends', () => {
     const node = new FakeNode(engine, 'a');
     submit({ tasks: 3 });
-    engine.drain('a', false);
-    engine.resume('a');
+    engine.roster.drain('a', false);
+    engine.roster.resume('a');
     node.workOff();
     assert.equal(stateOf('a'), 'alive');
   });
@@ -201,23 +201,23 @@ describe('a node that is drained', () => {
   it('must be there: the refusal names those that are', () => {
     new FakeNode(engine, 'a');
     const gone = new FakeNode(engine, 'b');
-    engine.lost('b', gone.incarnation, 'cut off');
+    engine.roster.lost('b', gone.incarnation, 'cut off');
     const message = 'no node b is connected; there are: a';
-    for (const ask of [() => engine.drain('b', false), () => engine.resume('b')]) {
+    for (const ask of [() => engine.roster.drain('b', false), () => engine.roster.resume('b')]) {
       assert.throws(ask, { code: 'NO_SUCH_NODE', message });
     }
   });
 
   it('still drains when its link breaks and the same process comes back; started anew it serves', () => {
     const node = new FakeNode(engine, 'a');
-    engine.drain('a', false);
-    engine.lost('a', node.incarnation, 'a test');
+    engine.roster.drain('a', false);
+    engine.roster.lost('a', node.incarnation, 'a test');
     new FakeNode(engine, 'a');
     assert.equal(stateOf('a'), 'drained');
-    engine.resume('a');
+    engine.roster.resume('a');
     new FakeNode(engine, 'a');
     assert.equal(stateOf('a'), 'alive');
-    engine.drain('a', false);
+    engine.roster.drain('a', false);
     new FakeNode(engine, 'a', 1, 'another process');
     assert.equal(stateOf('a'), 'alive');
   });
@@ -227,9 +227,9 @@ describe('a node that leaves', () => {
   it('drains, and nobody can take that back', () => {
     const node = new FakeNode(engine, 'a');
     submit({ tasks: 3 });
-    engine.leaving('a', node.incarnation);
+    engine.roster.leaving('a', node.incarnation);
     assert.deepEqual([stateOf('a'), node.drains], ['draining', [false]]);
-    assert.throws(() => engine.resume('a'), { code: 'NODE_LEAVES' });
+    assert.throws(() => engine.roster.resume('a'), { code: 'NODE_LEAVES' });
   });
 
   it('is known no more once it has left, and what it may still have held is no loss of anybody', async () => {
@@ -237,9 +237,9 @@ describe('a node that leaves', () => {
     const other = new FakeNode(engine, 'b');
     const id = submit({ tasks: 4 });
     assert.ok(node.assigned.length > 0);
-    engine.leaving('a', node.incarnation);
+    engine.roster.leaving('a', node.incarnation);
     let safe = false;
-    engine.left('a', node.incarnation, () => {
+    engine.roster.left('a', node.incarnation, () => {
       safe = true;
     });
     assert.ok(safe);
@@ -257,8 +257,8 @@ describe('a node that leaves', () => {
   it('of an earlier incarnation changes nothing of the one that is there', () => {
     const old = new FakeNode(engine, 'a');
     new FakeNode(engine, 'a', 1, 'another process');
-    engine.leaving('a', old.incarnation);
-    engine.left('a', old.incarnation, () => {});
+    engine.roster.leaving('a', old.incarnation);
+    engine.roster.left('a', old.incarnation, () => {});
     assert.equal(stateOf('a'), 'alive');
   });
 });
@@ -302,7 +302,7 @@ describe('a failure that comes after the result', () => {
     let changes = 0;
     engine.run(id).onChange(() => changes++);
     const failure = { runId: id, task: 0, message: 'a timer threw', stack: '' };
-    engine.late('a', node.incarnation, failure);
+    engine.roster.late('a', node.incarnation, failure);
     const { late, accounting, state } = engine.run(id);
     assert.deepEqual([late, accounting.lateFailures, state, changes], [[failure], 1, 'succeeded', 1]);
   });
@@ -311,7 +311,7 @@ describe('a failure that comes after the result', () => {
     const node = new FakeNode(engine, 'a');
     const id = submit({ tasks: 1 });
     for (let task = 0; task < 150; task++)
-      engine.late('a', node.incarnation, { runId: id, task, message: '', stack: '' });
+      engine.roster.late('a', node.incarnation, { runId: id, task, message: '', stack: '' });
     const { late, accounting } = engine.run(id);
     assert.deepEqual([late.length, accounting.lateFailures], [limits.lateFailuresPerRunMax, 150]);
   });
@@ -321,9 +321,9 @@ describe('a failure that comes after the result', () => {
     const id = submit({ tasks: 1 });
     const other = new FakeNode(engine, 'b');
     const failure = { runId: id, task: 0, message: '', stack: '' };
-    engine.late('b', other.incarnation, failure);
-    engine.late('a', node.incarnation - 1, failure);
-    engine.late('a', node.incarnation, { ...failure, runId: 'unknown' });
+    engine.roster.late('b', other.incarnation, failure);
+    engine.roster.late('a', node.incarnation - 1, failure);
+    engine.roster.late('a', node.incarnation, { ...failure, runId: 'unknown' });
     assert.equal(engine.run(id).accounting.lateFailures, 0);
   });
 });
@@ -340,7 +340,7 @@ describe('why a run is not done', () => {
     const [{ code, text }] = engine.explain(id) as [{ code: string; text: string }];
     assert.equal(code, 'NODE_SILENT');
     assert.match(text, /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and its 1 chunks go/);
-    engine.beat('a', node.incarnation, {
+    engine.roster.beat('a', node.incarnation, {
       rssBytes: 0,
       hosts: 0,
       throttledMs: 0,

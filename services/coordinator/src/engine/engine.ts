@@ -6,24 +6,14 @@
  * - E2: what a step means for a run is written in its books once the step is safe with the recorder, in the order of the
  *   steps: what a client is told, and what a node is thanked for, is never taken back.
  */
-import { RegattaError } from '@regatta/kernel';
 import { lanesOf, type RunCounts, Scheduler } from '@regatta/scheduler';
 import type { Observer } from '../observe/observer.ts';
 import { Politeness } from '../politeness/politeness.ts';
 import { admit } from './admission.ts';
-import { type Outcome, reportOf, withoutTold } from './bookkeeping.ts';
 import { Books } from './books.ts';
 import { Shelf } from './byte-log.ts';
 import { Clock } from './clock.ts';
-import {
-  type Assignment,
-  Fleet,
-  type Introduction,
-  type NodePort,
-  type NodeRecord,
-  type Pulse,
-  type WorkloadCard,
-} from './fleet.ts';
+import { Fleet, type NodeRecord, type WorkloadCard } from './fleet.ts';
 import { History } from './history.ts';
 import { limits } from './limits.ts';
 import { Orders } from './orders.ts';
@@ -31,9 +21,10 @@ import { publishedIn, QueueFeeder, type QueuePort } from './queue-feeder.ts';
 import { type QueuedNews, QueueNews } from './queue-news.ts';
 import type { Recorder, Replay } from './record.ts';
 import type { ResultStore } from './result-store.ts';
-import { type Counters, type Insides, type Leftovers, reconcile } from './revival.ts';
+import type { Counters, Insides } from './revival.ts';
+import { Roster } from './roster.ts';
 import { RunInputs } from './run-inputs.ts';
-import type { LateFailure, RunRecord, RunRequest } from './run-record.ts';
+import type { RunRecord, RunRequest } from './run-record.ts';
 import type { StepClock } from './step-clock.ts';
 import { Steps } from './steps.ts';
 import { Submissions } from './submissions.ts';
@@ -57,6 +48,8 @@ export interface EngineOptions {
 
 export class Engine {
   readonly noProgressMs: number;
+  /** Its nodes. */
+  readonly roster: Roster;
   /** Towards what the tasks of all runs talk to. */
   readonly politeness = new Politeness((runId) => this.#politeRequestOf(runId));
   readonly shelf: Shelf;
@@ -127,6 +120,7 @@ export class Engine {
     const observer = observe?.(insides);
     this.#observer = observer;
     this.#steps = new Steps({ insides, orders: this.#orders, feeder, onBroken, observer });
+    this.roster = new Roster({ insides, steps: this.#steps, orders: this.#orders, observer });
     this.#queueNews = new QueueNews(insides, this.#steps, observer);
     this.#submissions = new Submissions({
       insides,
@@ -179,9 +173,7 @@ export class Engine {
     }
     // What it had asked to be woken for it asks for anew.
     this.#steps.post({ kind: 'tick' });
-    for (const { introduction, incarnation, awaited } of this.#fleet.list()) {
-      if (awaited) setTimeout(() => this.#stopAwaiting(introduction.nodeId, incarnation), limits.leaseMs).unref();
-    }
+    this.roster.awaitThemAll();
   }
 
   /** It cannot go on, for a reason that its reports do not tell. */
@@ -339,128 +331,6 @@ export class Engine {
   /** What the connected nodes offer, each once. */
   workloads(): WorkloadCard[] {
     return this.#fleet.workloads();
-  }
-
-  /** Takes a node in, as a new incarnation; one of the same name that was here before is lost. */
-  join(introduction: Introduction, port: NodePort): number {
-    const incarnation = this.#counters.nextIncarnation++;
-    const { nodeId, machine, workloads } = introduction;
-    const before = this.#fleet.find(nodeId);
-    before?.port.hangUp('the same node has connected anew');
-    this.#fleet.add(introduction, incarnation, port);
-    const offer = { id: nodeId, incarnation, machine: machine.id, cores: machine.cores };
-    const node = { ...offer, workloads: workloads.map(({ name }) => name) };
-    this.#steps.post({ kind: 'nodeJoined', node }, { introduction });
-    // It went on with what a coordinator before this one, or this one on another link, had told it.
-    for (const runId of introduction.pulls) if (!this.#scheduler.runs.has(runId)) port.close(runId);
-    // Whoever drained it meant the process, not the connection.
-    if (before?.drains === true && before.introduction.instance === introduction.instance) this.drain(nodeId, false);
-    return incarnation;
-  }
-
-  /**
-   * Takes a node back that an earlier life of this coordinator had, with what it still has of its work.
-   * @returns whether it goes on; otherwise it has to drop that and join
-   */
-  readmit(introduction: Introduction, left: Leftovers, port: NodePort): boolean {
-    const { nodeId, instance } = introduction;
-    const node = this.#fleet.at(nodeId, left.incarnation);
-    if (node === undefined || !node.awaited || node.introduction.instance !== instance) return false;
-    Object.assign(node, { port, introduction, awaited: false, lastSeenMs: Date.now() });
-    const { missing, cancel, open, pull, close } = reconcile(this.#insides, introduction, left);
-    for (const { runId, shape } of open) this.#orders.open(port, runId, shape);
-    for (const attemptId of cancel) port.cancel(attemptId);
-    for (const runId of close) port.close(runId);
-    const { incarnation } = node;
-    for (const { runId, shape } of pull) this.#orders.give({ kind: 'pull', nodeId, incarnation, runId, shape });
-    if (node.state === 'draining') port.drain(false);
-    for (const { attemptId, reported } of missing) {
-      this.#steps.letGo({ attemptId, from: reported }, { nodeId, incarnation });
-    }
-    return true;
-  }
-
-  #stopAwaiting(nodeId: string, incarnation: number): void {
-    if (this.#fleet.at(nodeId, incarnation)?.awaited !== true) return;
-    this.lost(nodeId, incarnation, `it did not come back within ${limits.leaseMs} ms of the coordinator's return`);
-  }
-
-  lost(nodeId: string, incarnation: number, reason: string): void {
-    if (this.#fleet.lost(nodeId, incarnation) === undefined) return;
-    this.#steps.post({ kind: 'nodeLost', nodeId, incarnation, reason });
-  }
-
-  /** The node's process is about to end: as `drain`, and nobody can take that back. */
-  leaving(nodeId: string, incarnation: number): void {
-    const node = this.#fleet.at(nodeId, incarnation);
-    if (node === undefined || node.state === 'lost') return;
-    node.leaves = true;
-    this.drain(nodeId, false);
-  }
-
-  /** The node has gone on purpose. @param onSafe called once that is known for good */
-  left(nodeId: string, incarnation: number, onSafe: () => void): void {
-    if (this.#fleet.left(nodeId, incarnation) === undefined) return onSafe();
-    this.#steps.post({ kind: 'nodeLost', nodeId, incarnation, reason: 'it left', left: true }, { onSafe });
-  }
-
-  beat(nodeId: string, incarnation: number, pulse: Pulse): void {
-    const node = this.#fleet.at(nodeId, incarnation);
-    if (node === undefined) return;
-    // Two in a row: the first may have been on its way when the node was told.
-    if (node.emptied && node.pulse.pulled === 0 && pulse.pulled === 0) this.#fleet.emptied(nodeId, incarnation, false);
-    node.pulse = pulse;
-    node.lastSeenMs = Date.now();
-    node.clock.heard(pulse.wallMs, pulse.roundTripMs, node.lastSeenMs);
-  }
-
-  /** The node gets no more work; what it has it finishes, or with `handBack` gives back. @throws RegattaError NO_SUCH_NODE */
-  drain(nodeId: string, handBack: boolean): NodeRecord {
-    const node = this.#fleet.connected(nodeId);
-    this.#fleet.drains(nodeId, node.incarnation, true);
-    this.#steps.post({ kind: 'nodeDraining', nodeId, incarnation: node.incarnation, handBack });
-    return node;
-  }
-
-  /** It gets work again. @throws RegattaError NO_SUCH_NODE, NODE_LEAVES */
-  resume(nodeId: string): NodeRecord {
-    const node = this.#fleet.connected(nodeId);
-    if (node.leaves)
-      throw new RegattaError('NODE_LEAVES', `node ${nodeId} was told to end, and gets no more work: start it anew`);
-    this.#fleet.drains(nodeId, node.incarnation, false);
-    this.#steps.post({ kind: 'nodeResumed', nodeId, incarnation: node.incarnation });
-    return node;
-  }
-
-  /** News of a failure that came after its task's result. */
-  late(nodeId: string, incarnation: number, failure: LateFailure): void {
-    if (this.#fleet.at(nodeId, incarnation) === undefined) return;
-    const run = this.#history.find(failure.runId);
-    if (run === undefined || !run.accounting.nodes.has(nodeId)) return;
-    run.noteLate(failure);
-    this.#observer?.failedLate(run.id);
-    run.changed();
-  }
-
-  /** A chunk was taken back before its node got it. */
-  unsent(nodeId: string, incarnation: number, { attemptId, from }: Assignment): void {
-    this.#steps.letGo({ attemptId, from }, { nodeId, incarnation });
-  }
-
-  /** @param onSafe called when it is safe: the node need not keep it any longer */
-  report(nodeId: string, incarnation: number, said: Outcome, onSafe?: () => void): void {
-    const attempt = this.#scheduler.nodes.get(nodeId)?.attempts.get(said.attemptId);
-    // Whose attempt it is we know ourselves: a node that errs must not write into the books of another run.
-    const runId = attempt?.run.id ?? said.runId;
-    const ours = runId === said.runId ? said : { ...said, runId };
-    const outcome = attempt?.copied === true ? withoutTold(ours, attempt.reported) : ours;
-    if (outcome !== ours) this.#observer?.duplicate(runId);
-    // The other node that has it has told all of it.
-    if (outcome !== ours && outcome.from === outcome.to && outcome.end.kind === 'open') {
-      return void this.settled().then(onSafe, () => {});
-    }
-    if (outcome.end.kind !== 'open') this.#fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
-    this.#steps.post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
   }
 
   /** News of a chunk that went into a queue, from whoever took it. */

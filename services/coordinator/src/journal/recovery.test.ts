@@ -94,8 +94,8 @@ function live(engine: Engine, nodes: FakeNode[], rng: Rng): void {
   if (choice < 0.2) engine.submit(requestFor({ tasks: 1 + Math.floor(rng.unit() * 30), retries: 2, nodes: 1 }));
   else if (choice < 0.85 && node.assigned.length > 0) report(node, rng);
   else if (choice < 0.88) engine.cancel(engine.runs()[0]?.id ?? engine.submit(requestFor()), 'enough');
-  else if (choice < 0.91) engine.drain(node.id, rng.unit() < 0.5);
-  else if (choice < 0.94) engine.resume(node.id);
+  else if (choice < 0.91) engine.roster.drain(node.id, rng.unit() < 0.5);
+  else if (choice < 0.94) engine.roster.resume(node.id);
 }
 
 function report(node: FakeNode, rng: Rng): void {
@@ -166,8 +166,8 @@ describe('an engine that takes over', () => {
     const first = await begin();
     const [left, stays] = ['a', 'b'].map((id) => new FakeNode(first.engine, id)) as [FakeNode, FakeNode];
     const safe = Promise.withResolvers<void>();
-    first.engine.leaving('a', left.incarnation);
-    first.engine.left('a', left.incarnation, safe.resolve);
+    first.engine.roster.leaving('a', left.incarnation);
+    first.engine.roster.left('a', left.incarnation, safe.resolve);
     await safe.promise;
     first.engine.end('enough');
     const { engine } = await begin();

@@ -55,7 +55,7 @@ describe('at a scrape', () => {
       (await valuesOf(metrics.nodeChunks)).reduce((sum, [, chunks]) => sum + chunks, 0),
       2,
     );
-    engine.lost('a', node.incarnation, 'it burnt down');
+    engine.roster.lost('a', node.incarnation, 'it burnt down');
     readAll(metrics, new Throttling(), as());
     for (const gauge of [metrics.nodeLanes, metrics.nodeCores, metrics.nodeSilence, metrics.nodeChunks]) {
       assert.deepEqual(
@@ -124,7 +124,7 @@ describe('Prometheus', () => {
     const { incarnation } = join('a', 'host-a:7422');
     recordOf('a').awaited = true;
     assert.deepEqual(targets(), [at('a', 'host-a:7422')]);
-    engine.lost('a', incarnation, 'it burnt down');
+    engine.roster.lost('a', incarnation, 'it burnt down');
     assert.deepEqual(targets(), [at('a', 'host-a:7422')]);
     recordOf('a').lastSeenMs -= limits.lostNodeMs;
     assert.deepEqual(targets(), []);
@@ -132,7 +132,7 @@ describe('Prometheus', () => {
 
   it('is told of who is at an address, and not of who was there and is lost', () => {
     const { incarnation } = join('a', 'host:7422');
-    engine.lost('a', incarnation, 'it burnt down');
+    engine.roster.lost('a', incarnation, 'it burnt down');
     join('b', 'host:7422');
     assert.deepEqual(targets(), [at('b', 'host:7422')]);
   });
@@ -141,8 +141,6 @@ describe('Prometheus', () => {
     join('a', 'host-a:7422');
     const standingBy = discoveryAnswer(as({ leading: undefined, role: 'standing-by' }));
     assert.deepEqual([standingBy.status, standingBy.body], [200, '[]']);
-    const again = discoveryAnswer(as({ leading: undefined, role: 'standing-by', waitsForItsOwnLease: true }));
-    assert.equal(again.status, 503);
     const idle = discoveryAnswer(as({ leading: undefined, role: 'idle', natsUp: true }));
     assert.deepEqual([idle.status, idle.body], [503, 'no coordinator leads yet\n']);
   });
@@ -163,7 +161,7 @@ describe('the time that a quota held a node back', () => {
     assert.deepEqual(read(throttling), [[{ node: 'a' }, 5]]);
     tells('a', 4_000);
     assert.deepEqual(read(throttling), [[{ node: 'a' }, 5]]);
-    engine.lost('a', incarnation, 'it was silent');
+    engine.roster.lost('a', incarnation, 'it was silent');
     assert.deepEqual(read(throttling), []);
     new FakeNode(engine, 'a');
     assert.deepEqual(read(throttling), [[{ node: 'a' }, 5]]);

@@ -160,7 +160,7 @@ describe('nodes', () => {
   it('are counted as they join and as they are lost; what they held is tried again', () => {
     const node = new FakeNode(engine, 'a');
     submit({ tasks: 2 });
-    engine.lost('a', node.incarnation, 'it burnt down');
+    engine.roster.lost('a', node.incarnation, 'it burnt down');
     assert.deepEqual([metrics.nodeJoins.of({}).value, metrics.nodeLosses.of({}).value], [1, 1]);
     assert.ok(metrics.retries.of({ ...WORK, reason: 'lost' }).value >= 1);
     assert.equal(counts.unaccounted(), 0);
@@ -170,7 +170,7 @@ describe('nodes', () => {
 
   it('that left on purpose are not lost', () => {
     const node = new FakeNode(engine, 'a');
-    engine.left('a', node.incarnation, () => {});
+    engine.roster.left('a', node.incarnation, () => {});
     assert.deepEqual([metrics.nodeLeaves.of({}).value, metrics.nodeLosses.of({}).value], [1, 0]);
   });
 });

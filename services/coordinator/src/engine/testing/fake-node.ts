@@ -48,8 +48,8 @@ export class FakeNode implements NodePort {
     const workloads = [{ name: 'noop', kind: 'cpu' as const, summary: '', parameters: [] }];
     const made = { runtime: '', version: '', pid: 1, instance, address: '', pulls: [], limits: [] };
     const introduction = { nodeId: id, machine, workloads, ...made };
-    this.resumed = left !== undefined && engine.readmit(introduction, left, this);
-    this.incarnation = this.resumed ? left!.incarnation : engine.join(introduction, this);
+    this.resumed = left !== undefined && engine.roster.readmit(introduction, left, this);
+    this.incarnation = this.resumed ? left!.incarnation : engine.roster.join(introduction, this);
   }
 
   /** To a coordinator that took over, with what it has. */
@@ -95,7 +95,7 @@ export class FakeNode implements NodePort {
   report({ attemptId, runId, from, to }: Assignment, over: Partial<Outcome> = {}): void {
     const results = pack(Array.from({ length: to - from }, (_, i) => encodeValue(from + i)));
     const whole = { attemptId, runId, from, to, results, failures: [], timing: NO_TIMING, end: { kind: 'completed' } };
-    this.#engine.report(this.id, this.incarnation, { ...whole, ...over } as Outcome);
+    this.#engine.roster.report(this.id, this.incarnation, { ...whole, ...over } as Outcome);
   }
 
   /** It has let go of an attempt with nothing done. */
