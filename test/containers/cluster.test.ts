@@ -39,6 +39,21 @@ async function through(blow: () => Promise<void>): Promise<Pair> {
   return ended;
 }
 
+/** What the coordinator has counted: reports of a node that is fenced, by how it was given the work, and how tasks ended. */
+async function counted() {
+  const [pushed, pulled, succeeded, unaccounted] = await Promise.all([
+    world.metric(/^regatta_results_ignored_total\{.*transport="grpc",reason="(fenced-attempt|stale-node)"\}/),
+    world.metric(/^regatta_results_ignored_total\{.*transport="nats",reason="(fenced-attempt|stale-node)"\}/),
+    world.metric(/^regatta_tasks_total\{.*outcome="succeeded"\}/),
+    world.metric(/^regatta_tasks_unaccounted /),
+  ]);
+  return { pushed, pulled, succeeded, unaccounted };
+}
+
+/** One for each time that it joined. */
+const incarnations = async (node: string): Promise<string[]> =>
+  (await world.log(node)).split('\n').flatMap((line) => /"incarnation":(\d+).* joined /.exec(line)?.[1] ?? []);
+
 describe('a cluster of containers, each node on a network of its own', { skip: whyNoDocker }, () => {
   before(
     async () => {
@@ -99,13 +114,34 @@ describe('a cluster of containers, each node on a network of its own', { skip: w
     await world.mend();
   });
 
-  it('loses nothing with a node that is cut off, and gives it work again once it is back', async () => {
-    await through(async () => {
+  it('loses nothing with a node that is cut off, and what that tells too late is ignored, and counted', async () => {
+    const before = await counted();
+    const joined = await incarnations('two');
+    const { cpu, io } = await through(async () => {
       await world.cutOff('two');
       await eventually(async () => (await world.stateOf('two')) !== 'alive', 30_000, 'it to be missed');
     });
+    assert.ok(cpu.accounting.lostAttempts > 0, 'it held no chunk of the CPU run');
     await world.heal('two');
     await world.mend();
+    // It is another one now, which was never given what it held: that it may tell, or drop.
+    assert.equal(new Set(await incarnations('two')).size, joined.length + 1);
+    const fenced = async ({ runId }: RunView): Promise<number> =>
+      (await world.direct.client.run(runId)).accounting.fenced;
+    // What it had taken from NATS it did meanwhile, as others did: it tells NATS, whose messages outlive connections.
+    await eventually(async () => (await fenced(io)) > 0, 20_000, 'its late results to come');
+    const agree = async (): Promise<boolean> => {
+      const { pushed, pulled } = await counted();
+      return (await fenced(cpu)) === pushed - before.pushed && (await fenced(io)) === pulled - before.pulled;
+    };
+    await eventually(agree, 10_000, 'the books of both runs and the metrics to agree on what came late');
+    const { succeeded, unaccounted } = await counted();
+    assert.deepEqual([succeeded - before.succeeded, unaccounted], [600, 0]);
+    assert.deepEqual(await world.direct.values(cpu.runId), expected.cpu);
+    assert.deepEqual(await world.direct.values(io.runId), expected.io);
+  });
+
+  it('gives a node that was cut off work again', async () => {
     const { cpu } = await through(async () => {});
     assert.ok(cpu.accounting.nodes.some(({ node, tasks }) => node === 'two' && tasks > 0));
   });

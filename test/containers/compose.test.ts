@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { freePort } from '@regatta/broker/testing';
 import { eventually, Sandbox } from '../integration/cluster.ts';
 import { BUILD_MS_MAX, buildImages, docker, images, root, whyNoDocker } from './engine.ts';
 import { Project, takeDownTheDead } from './project.ts';
@@ -13,6 +14,9 @@ const AGENTS = 3;
 const SERVICES = ['nats', 'coordinator', 'node-agent', 'prometheus'];
 
 let project: Project;
+/** HOST:PORT, from outside. */
+let coordinator: string;
+let prometheus: string;
 const sandbox = new Sandbox();
 
 interface Inspected {
@@ -34,9 +38,15 @@ const inspected = async (service?: string): Promise<Inspected[]> =>
   JSON.parse(await docker('inspect', ...(await project.containers(service)))) as Inspected[];
 
 const regatta = (...words: string[]) =>
-  sandbox.json<Record<string, unknown>>([...words, '--coordinator', project.coordinator], {
+  sandbox.json<Record<string, unknown>>([...words, '--coordinator', coordinator], {
     REGATTA_TOKEN_FILE: project.secretFile('join-token'),
   });
+
+/** What `doctor --json` says. */
+interface Diagnosis {
+  readonly ok: boolean;
+  readonly checks: readonly { readonly group: string; readonly level: string; readonly what: string }[];
+}
 
 interface Target {
   readonly labels: { readonly job: string; readonly node?: string };
@@ -45,7 +55,7 @@ interface Target {
 }
 
 async function targets(): Promise<Target[]> {
-  const response = await fetch(`http://${project.prometheus}/api/v1/targets?state=active`);
+  const response = await fetch(`http://${prometheus}/api/v1/targets?state=active`);
   const { data } = (await response.json()) as { readonly data: { readonly activeTargets: Target[] } };
   return data.activeTargets;
 }
@@ -55,7 +65,13 @@ describe('the cluster of deploy/compose.yaml', { skip: whyNoDocker }, () => {
     async () => {
       await takeDownTheDead();
       await buildImages();
-      project = await Project.prepare();
+      const [port, prometheusPort] = [await freePort(), await freePort()];
+      coordinator = `127.0.0.1:${port}`;
+      prometheus = `127.0.0.1:${prometheusPort}`;
+      project = await Project.prepare({
+        files: ['compose.yaml'],
+        environment: { REGATTA_PORT: `${port}`, PROMETHEUS_PORT: `${prometheusPort}` },
+      });
       const scale = `node-agent=${AGENTS}`;
       await project.compose(
         '--profile',
@@ -87,7 +103,7 @@ describe('the cluster of deploy/compose.yaml', { skip: whyNoDocker }, () => {
   });
 
   it('does nothing for one that has none, or another', async () => {
-    const words = ['run', 'noop', '--coordinator', project.coordinator];
+    const words = ['run', 'noop', '--coordinator', coordinator];
     const without = await sandbox.regatta(words);
     const wrong = await sandbox.regatta(words, { REGATTA_TOKEN: project.secret('metrics-token') });
     for (const { code, stdout, stderr } of [without, wrong]) {
@@ -115,6 +131,15 @@ describe('the cluster of deploy/compose.yaml', { skip: whyNoDocker }, () => {
     });
     const nodes = (await targets()).filter(({ labels }) => labels.job === 'regatta-nodes');
     assert.equal(new Set(nodes.map(({ labels }) => labels.node)).size, AGENTS);
+  });
+
+  it('has a doctor within that finds nothing to mend, and nothing that it cannot look at', async () => {
+    const words = ['doctor', '--prometheus', 'http://prometheus:9090', '--json'];
+    const { ok, checks } = JSON.parse(await project.compose('run', '--rm', '-T', 'cli', ...words)) as Diagnosis;
+    const looked = new Set(checks.map(({ group }) => group));
+    assert.deepEqual([...looked], ['coordinator', 'nodes', 'ports', 'NATS', 'Prometheus']);
+    const others = checks.filter(({ level }) => level === 'skipped' || level === 'wrong');
+    assert.deepEqual([ok, others], [true, []]);
   });
 
   it('is in good health, as the engine sees it', async () => {

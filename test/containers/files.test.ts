@@ -16,13 +16,20 @@ const COMBINATIONS = [
   ['compose.yaml'],
   ['compose.yaml', 'compose.ha.yaml'],
   ['compose.yaml', 'compose.hosts.yaml'],
-  ['compose.yaml', 'compose.ha.yaml', 'compose.hosts.yaml'],
+  ['compose.yaml', 'compose.ha.yaml', 'compose.ha.hosts.yaml'],
   ['compose.agent.yaml'],
 ] as const;
 
 describe('the compose files', () => {
   it('are all looked at here', () => {
     assert.deepEqual([...new Set(COMBINATIONS.flat())].sort(), composeFiles.sort());
+  });
+
+  // Each of them a 1.29 or some v2 refuses, leaves out, warns of, or takes for something else.
+  it('say nothing that one compose understands and another does not', () => {
+    const unlike =
+      /^(version|name|include):|^ +(container_name|links|extends|env_file|pull_policy|start_interval|develop|provider):|\$\{\w+:?\+|!reset|!override/m;
+    for (const name of composeFiles) assert.doesNotMatch(read(name), unlike, name);
   });
 
   // v2 refuses `pids_limit` beside `deploy.resources.limits`, 1.29 refuses `pids` within it.
@@ -38,6 +45,24 @@ describe('the compose files', () => {
         assert.deepEqual([status, stderr], [0, '']);
       });
     }
+
+    // Where nothing is built yet 1.29 goes to a registry for the image of one that comes first.
+    it('start what has the image of another after that one, which has it built', () => {
+      const sharing = COMBINATIONS.flatMap((files) => {
+        const services = [...servicesOf(config(files).stdout)];
+        const built = services.filter(([, text]) => /^ +build:/m.test(text));
+        return services.flatMap(([name, text]) => {
+          const builders = built.filter(([, its]) => imageIn(its) === imageIn(text)).map(([builder]) => builder);
+          if (builders.length === 0 || built.some(([builder]) => builder === name)) return [];
+          const after = builders.some((builder) => text.includes(`      ${builder}:\n        condition: `));
+          return [{ files: files.length, name, after }];
+        });
+      });
+      assert.deepEqual(sharing, [
+        { files: 2, name: 'coordinator-2', after: true },
+        { files: 3, name: 'coordinator-2', after: true },
+      ]);
+    });
 
     it('do not say where other hosts are in place of who starts them', () => {
       const { status, stderr } = config(['compose.agent.yaml'], '--quiet', { REGATTA_COORDINATOR: '' });
@@ -57,10 +82,21 @@ describe('the configurations of Prometheus', () => {
   });
 });
 
-function config(files: readonly string[], option: string, environment: Readonly<Record<string, string>> = {}) {
+const imageIn = (service: string): string | undefined => /^ +image: (.*)$/m.exec(service)?.[1];
+
+/** By name, from what compose makes of its files: each as the lines below its name. */
+function servicesOf(text: string): Map<string, string> {
+  const [, below = ''] = text.split(/^services:\n/m);
+  const [section = ''] = below.split(/^(?=\S)/m);
+  const blocks = section.split(/^ {2}(?=\S)/m).filter((block) => block !== '');
+  return new Map(blocks.map((block) => [block.slice(0, block.indexOf(':')), block]));
+}
+
+/** @param options of `config` */
+function config(files: readonly string[], option?: string, environment: Readonly<Record<string, string>> = {}) {
   const [program, ...first] = composeCommand();
   const words = files.flatMap((name) => ['-f', join(folder, name)]);
-  return spawnSync(program!, [...first, ...words, 'config', option], {
+  return spawnSync(program!, [...first, ...words, 'config', ...(option === undefined ? [] : [option])], {
     encoding: 'utf8',
     timeout: 30_000,
     cwd: tmpdir(),

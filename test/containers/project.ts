@@ -1,5 +1,5 @@
 /**
- * deploy/compose.yaml as people start it, under a name, ports and secrets of a test's own.
+ * Compose files of deploy/ as people start them, under a name, ports and secrets of a test's own.
  *
  * - P1: nothing of it is left, whatever happens; what a killed test left is taken down by the next.
  */
@@ -8,32 +8,49 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '@regatta/broker/testing';
 import { composeCommand, docker, images, logOf, root } from './engine.ts';
 
 const run = promisify(execFile);
 const COMMAND_MS_MAX = 110_000;
-const NAME = /^regatta-test-(\d+)$/;
+/** Of each log, where something goes wrong. */
+const LINES_SHOWN = 8;
+const NAME = /^regatta-test-(\d+)(-[a-z]+)?$/;
+
+type Environment = Readonly<Record<string, string>>;
+
+export interface ProjectForm {
+  /** Of deploy/, the first first. */
+  readonly files: readonly string[];
+  /** Tells it from another project of the same test. */
+  readonly suffix?: string;
+  /** The folder that has its secrets, which the caller made; made anew where it is left out. */
+  readonly secrets?: string;
+  /** Variables of .env.example. */
+  readonly environment?: Environment;
+}
 
 export class Project {
-  readonly name = `regatta-test-${process.pid}`;
-  /** HOST:PORT, from outside. */
-  readonly coordinator: string;
-  readonly prometheus: string;
+  readonly name: string;
+  readonly #files: readonly string[];
+  readonly #environment: Environment;
   readonly #secrets: string;
+  /** What goes with it. */
+  readonly #folder: string;
   readonly #command = composeCommand();
 
-  private constructor(secrets: string, coordinatorPort: number, prometheusPort: number) {
-    this.#secrets = secrets;
-    this.coordinator = `127.0.0.1:${coordinatorPort}`;
-    this.prometheus = `127.0.0.1:${prometheusPort}`;
+  private constructor({ files, suffix = '', secrets, environment = {} }: ProjectForm) {
+    this.name = `regatta-test-${process.pid}${suffix}`;
+    this.#files = files;
+    this.#folder = mkdtempSync(join(tmpdir(), 'regatta-compose-'));
+    this.#secrets = secrets ?? join(this.#folder, 'secrets');
+    this.#environment = { ...environment, ...images, REGATTA_SECRETS: this.#secrets };
   }
 
   /** With secrets, and nothing started. */
-  static async prepare(): Promise<Project> {
-    const parent = mkdtempSync(join(tmpdir(), 'regatta-compose-'));
-    await run(join(root, 'deploy/make-secrets'), [join(parent, 'secrets')]);
-    return new Project(join(parent, 'secrets'), await freePort(), await freePort());
+  static async prepare(form: ProjectForm): Promise<Project> {
+    const project = new Project(form);
+    if (form.secrets === undefined) await run(join(root, 'deploy/make-secrets'), [project.#secrets]);
+    return project;
   }
 
   secretFile(name: string): string {
@@ -44,22 +61,31 @@ export class Project {
     return readFileSync(this.secretFile(name), 'utf8').trim();
   }
 
-  /** @throws with what compose said, and the last words of each container */
+  /** @throws Error with what compose said, and the last words of each container */
   async compose(...words: string[]): Promise<string> {
-    const files = ['-f', join(root, 'deploy/compose.yaml')];
+    const files = this.#files.flatMap((name) => ['-f', join(root, 'deploy', name)]);
     const [program, ...first] = this.#command;
     try {
       const { stdout } = await run(program!, [...first, '-p', this.name, ...files, ...words], {
         timeout: COMMAND_MS_MAX,
-        env: this.#environment(),
+        env: { ...inherited(), ...this.#environment },
         cwd: tmpdir(),
       });
       return stdout.trim();
     } catch (thrown) {
       const { stderr = String(thrown) } = thrown as { readonly stderr?: string };
-      const logs = await Promise.all((await this.containers()).map(logOf));
-      throw new Error(`compose ${words.join(' ')} failed: ${stderr}\n${logs.join('\n---\n')}`);
+      throw new Error(`compose ${words.join(' ')} failed: ${stderr}\n${await this.lastWords()}`);
     }
+  }
+
+  /** Of each of its containers. */
+  async lastWords(): Promise<string> {
+    const format = '{{.Name}}: {{.State.Status}}';
+    const words = async (id: string): Promise<string> => {
+      const [name, log] = await Promise.all([docker('inspect', '--format', format, id), logOf(id)]);
+      return [`--- ${name}`, ...log.trim().split('\n').slice(-LINES_SHOWN)].join('\n');
+    };
+    return (await Promise.all((await this.containers()).map(words))).join('\n');
   }
 
   /** Ids, of one service or all. */
@@ -72,21 +98,28 @@ export class Project {
 
   async down(): Promise<void> {
     await this.compose('--profile', 'observability', 'down', '--volumes', '--remove-orphans', '--timeout', '3');
-    rmSync(join(this.#secrets, '..'), { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #environment(): NodeJS.ProcessEnv {
-    const inherited = Object.entries(process.env).filter(([name]) => !/^(REGATTA_|COMPOSE_)/.test(name));
-    const port = (address: string): string => address.split(':')[1]!;
-    return {
-      ...Object.fromEntries(inherited),
-      ...images,
-      REGATTA_SECRETS: this.#secrets,
-      REGATTA_PORT: port(this.coordinator),
-      PROMETHEUS_PORT: port(this.prometheus),
-    };
+  /** Containers, networks and volumes that there are of it. */
+  async remains(): Promise<string[]> {
+    const filter = ['--quiet', '--filter', `label=com.docker.compose.project=${this.name}`];
+    const kinds = [
+      ['ps', '--all'],
+      ['network', 'ls'],
+      ['volume', 'ls'],
+    ];
+    const found = await Promise.all(kinds.map((words) => docker(...words, ...filter)));
+    return found
+      .join('\n')
+      .split('\n')
+      .filter((id) => id !== '');
   }
 }
+
+/** What says something of a cluster here is none of the test's. */
+const inherited = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(REGATTA_|COMPOSE_)/.test(name)));
 
 /** P1. */
 export async function takeDownTheDead(): Promise<void> {

@@ -7,9 +7,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@regatta/broker/testing';
 import { getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers';
 import type { NodeView } from '../../services/coordinator/src/cli/views.ts';
 import { eventually } from '../integration/cluster.ts';
@@ -38,7 +38,6 @@ export class World {
   readonly direct: Direct;
   /** HOST:PORT of the coordinator, from outside. */
   readonly address: string;
-  readonly tokenFile: string;
   /** By name: nats, coordinator, and the ids of agents. */
   readonly #containers = new Map<string, StartedTestContainer>();
   readonly #networks: ReadonlyMap<string, string>;
@@ -48,7 +47,6 @@ export class World {
     this.#folder = folder;
     this.#networks = networks;
     this.address = `127.0.0.1:${port}`;
-    this.tokenFile = join(folder, 'join-token');
     this.direct = new Direct(this.address, token);
   }
 
@@ -121,6 +119,17 @@ export class World {
 
   async stateOf(id: string): Promise<string> {
     return (await this.nodes()).find((node) => node.id === id)?.state ?? 'unknown';
+  }
+
+  /** What the coordinator's metrics say. @param series name and labels, as a pattern @returns the sum of those that match */
+  async metric(series: RegExp): Promise<number> {
+    const ask =
+      "fetch('http://127.0.0.1:7421/metrics').then((r) => r.text()).then((text) => process.stdout.write(text))";
+    const { output, exitCode } = await this.container('coordinator').exec(['node', '-e', ask]);
+    assert.equal(exitCode, 0, output);
+    const lines = output.split('\n').filter((line) => !line.startsWith('#') && series.test(line));
+    assert.ok(lines.length > 0, `there is no metric ${series}`);
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   /** Like power: at once, and no word. */
@@ -259,12 +268,4 @@ async function makeNetwork(name: string): Promise<string> {
   const Name = `regatta-test-${process.pid}-${name}`;
   await client.network.create({ Name, Labels: { ...labels }, CheckDuplicate: true });
   return Name;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
