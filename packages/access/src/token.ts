@@ -7,7 +7,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { RegattaError } from '@regatta/kernel';
+import { counted, RegattaError } from '@regatta/kernel';
 import { limits } from './limits.ts';
 import { readSecret } from './secret.ts';
 
@@ -40,7 +40,7 @@ function checked(token: string, where: string): string {
   const bad = (what: string): RegattaError => new RegattaError('BAD_TOKEN', `the token in ${where} ${what}`);
   // It travels in a header.
   if (!/^[\x21-\x7e]+$/.test(token)) throw bad('must be printable ASCII without spaces, on one line');
-  if (token.length < min) throw bad(`has ${token.length} characters; it must have at least ${min}`);
+  if (token.length < min) throw bad(`has ${counted(token.length, 'character')}; it must have at least ${min}`);
   if (token.length > max) throw bad(`has more than ${max} characters`);
   return token;
 }

@@ -10,6 +10,7 @@ import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, RegattaError } from '@regatta/kernel';
+import { atMost } from '@regatta/kernel/patience';
 import {
   type Authenticator,
   connect,
@@ -112,11 +113,9 @@ export class Broker {
     );
     const nc = this.#nc;
     if (nc === undefined || nc.isClosed()) return;
-    const given = new AbortController();
-    const late = delay(limits.closeMsMax, undefined, { signal: given.signal }).catch(() => {});
     // While nobody is there to read, nothing can be sent.
-    if (reached) await Promise.race([nc.drain().catch(() => {}), late]);
-    given.abort();
+    const drained = reached ? nc.drain().catch(() => {}) : Promise.resolve();
+    await atMost(limits.closeMsMax, drained);
     await nc.close();
   }
 

@@ -11,6 +11,25 @@ export interface NatsFlags {
   readonly natsTokenFile?: string | undefined;
 }
 
+/**
+ * The same as options of a command line: what they are called there, in the environment, and in its help.
+ * @param servers what the servers are for
+ */
+export const natsOptions = (servers: string) => [
+  { flags: '--nats <url,...>', text: servers, env: 'REGATTA_NATS' },
+  { flags: '--nats-user <name>', text: 'who to be there', env: 'REGATTA_NATS_USER' },
+  {
+    flags: '--nats-password-file <file>',
+    text: 'that holds the password of that user',
+    env: 'REGATTA_NATS_PASSWORD_FILE',
+  },
+  {
+    flags: '--nats-token-file <file>',
+    text: 'that holds a token, where NATS asks for one instead',
+    env: 'REGATTA_NATS_TOKEN_FILE',
+  },
+];
+
 /** Where NATS is, and who we are there. */
 export type NatsSite = Omit<BrokerOptions, 'name'>;
 

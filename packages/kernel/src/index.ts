@@ -1,4 +1,5 @@
 export { assert, InvariantError, unreachable } from './assert.ts';
+export { counted } from './counted.ts';
 export { messageOf, RegattaError, stackOf } from './errors.ts';
 export { MinHeap } from './heap.ts';
 export { defineLimits, groupOf, inGroup, type LimitView, limit } from './limits.ts';

@@ -58,6 +58,11 @@ const own = defineLimits({
   reconnectMsMax: limit(5_000, 'ms', 'between two tries to reach a coordinator'),
   // It takes a person to mend it.
   refusedRetryMs: limit(3_000, 'ms', 'before the next try, after a coordinator refused the token of this node'),
+  refusalLogMs: limit(
+    60_000,
+    'ms',
+    'between two lines in the log about looks at metrics that were refused for their token',
+  ),
   throttleReadMs: limit(50, 'ms', 'between two looks at how long the machine held this node back'),
   restMs: limit(2_000, 'ms', 'after its start an agent without work gives memory back'),
   drainSDefault: limit(

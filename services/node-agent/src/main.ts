@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { isBeyondLoopback } from '@regatta/access';
 import { messageOf, RegattaError } from '@regatta/kernel';
 import { pino } from 'pino';
-import { readConfig } from './config.ts';
+import { readConfig } from './config/config.ts';
 import { Queues } from './fanout/queues.ts';
 import { Executor } from './hosts/executor.ts';
 import { limits, limitViews } from './limits.ts';
@@ -133,7 +133,7 @@ let link: Link | undefined;
 try {
   // While hosts start, which takes longer.
   if (config.metrics !== undefined) {
-    observing = new (await import('./observe/observing.ts')).Observing(config.metrics, version);
+    observing = new (await import('./observe/observing.ts')).Observing(config.metrics, version, log);
     await observing.serve({ executor, queues, link: () => link, throttledMs, hostLimits, machine });
   }
   const workloads = await executor.pool.workloads();

@@ -13,6 +13,7 @@ class Node {
   idle = true;
   held = 0;
   settled = true;
+  pendingBytes = 0;
   connected = true;
   durable = true;
   /** What happens once all is to be handed back. */
@@ -40,6 +41,9 @@ class Node {
   readonly link = ((node: Node) => ({
     get settled() {
       return node.settled;
+    },
+    get pendingBytes() {
+      return node.pendingBytes;
     },
     get connected() {
       return node.connected;
@@ -82,7 +86,7 @@ describe('a node that leaves', () => {
   for (const [what, busy, done] of [
     ['hosts are at work', { idle: false }, { idle: true }],
     ['queues do not have its outcomes', { held: 1 }, { held: 0 }],
-    ['something is to be told', { settled: false }, { settled: true }],
+    ['something is to be told', { settled: false, pendingBytes: 8 }, { settled: true, pendingBytes: 0 }],
   ] as const) {
     it(`stays while ${what}, and no longer`, async () => {
       Object.assign(node, busy);
@@ -103,8 +107,34 @@ describe('a node that leaves', () => {
     assert.deepEqual(node.did, [...LEAVES, 'hand back all', ...GOES]);
   });
 
+  it('with nothing in hand waits but a moment for a coordinator that does not say that it has heard', async () => {
+    node.settled = false;
+    const tookMs = await node.leaves(10 * limits.goodbyeMsMax);
+    assert.ok(tookMs >= limits.goodbyeMsMax - 1 && tookMs < limits.goodbyeMsMax + AT_ONCE_MS, `it took ${tookMs} ms`);
+    assert.deepEqual(node.did, [...LEAVES, ...GOES]);
+  });
+
+  it('stays with what came to it in that moment', async () => {
+    node.settled = false;
+    setTimeout(() => Object.assign(node, { idle: false }), limits.goodbyeMsMax / 2);
+    setTimeout(() => Object.assign(node, { idle: true, settled: true }), 1.5 * limits.goodbyeMsMax);
+    const tookMs = await node.leaves(10 * limits.goodbyeMsMax);
+    assert.ok(tookMs >= 1.5 * limits.goodbyeMsMax - 1, `it took ${tookMs} ms`);
+  });
+
+  it('stays for the word on what it had when it was told, though nothing is left to see of that', async () => {
+    node.settled = false;
+    node.idle = false;
+    setTimeout(() => Object.assign(node, { idle: true }), limits.goodbyeMsMax / 2);
+    const finishMs = 1.5 * limits.goodbyeMsMax;
+    setTimeout(() => Object.assign(node, { settled: true }), finishMs);
+    const tookMs = await node.leaves(10 * limits.goodbyeMsMax);
+    assert.ok(tookMs >= finishMs - 1, `it took ${tookMs} ms`);
+  });
+
   it('goes all the same where that cannot be told, and says so', async () => {
     node.settled = false;
+    node.pendingBytes = 8;
     node.connected = false;
     node.hearsGoodbye = false;
     const tookMs = await node.leaves(0);

@@ -5,16 +5,18 @@
  *   chunk that is partly done only the rest.
  * - S2: it goes once all that it has to tell is known for good, or the time is up. While its coordinator is away that may
  *   take all of the time.
- * - S3: with nothing to do and nothing to tell it goes at once.
+ * - S3: with nothing to do and nothing to tell it goes at once; where its coordinator does not say that it has heard,
+ *   after a moment: what that one might yet order is given to others, as it is where a node is lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost } from '@regatta/kernel/patience';
 import type { Logger } from 'pino';
 import type { Executor } from './hosts/executor.ts';
 import { limits } from './limits.ts';
 import type { Link } from './link/link.ts';
 
 export interface Leaver {
-  readonly link: Pick<Link, 'leave' | 'goodbye' | 'connected' | 'durable' | 'settled'>;
+  readonly link: Pick<Link, 'leave' | 'goodbye' | 'connected' | 'durable' | 'settled' | 'pendingBytes'>;
   readonly executor: Pick<Executor, 'idle' | 'handBack'>;
   readonly queues: { readonly held: number; stopAll(): void; close(): Promise<void> };
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -26,20 +28,24 @@ export interface Leaver {
  * @param finishMs for which it may finish what it has; 0 to hand it back at once
  */
 export async function leave({ link, executor, queues, log }: Leaver, finishMs: number): Promise<void> {
-  const settled = (): boolean => executor.idle && queues.held === 0 && link.settled;
+  const hasNothing = (): boolean => executor.idle && queues.held === 0 && link.pendingBytes === 0;
+  // Before it lets go of anything, which would be something to tell.
+  const hadNothing = hasNothing();
+  const unheardAt = performance.now() + limits.goodbyeMsMax;
+  const isUnheard = (): boolean => hadNothing && hasNothing() && performance.now() >= unheardAt;
+  const mayGo = (): boolean => (executor.idle && queues.held === 0 && link.settled) || isUnheard();
   // First of all: what goes back from here must not come back.
   link.leave();
   queues.stopAll();
   executor.handBack(false);
-  if (!(await comesTrue(settled, finishMs))) {
+  if (!(await comesTrue(mayGo, finishMs))) {
     // S1.
     executor.handBack(true);
-    if (!(await comesTrue(settled, limits.handBackMsMax)))
-      log.warn('some of what this node has done could not be told');
+    if (!(await comesTrue(mayGo, limits.handBackMsMax))) log.warn('some of what this node has done could not be told');
   }
   const mayHear = (): boolean => link.connected || !link.durable;
   await comesTrue(mayHear, limits.goodbyeMsMax);
-  await Promise.race([link.goodbye(), sleep(limits.goodbyeMsMax, undefined, { ref: false })]);
+  await atMost(limits.goodbyeMsMax, link.goodbye());
   // Chunks that went back to their queues are still on their way there.
   await queues.close();
   log.info('this node has left');

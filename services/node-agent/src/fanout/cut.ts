@@ -1,6 +1,6 @@
 /** Outcomes in pieces that fit into a message, and what becomes of a result that fits into none. */
 import { pack, slicePack, unpack } from '@regatta/workloads';
-import type { Failure, Outcome, Timing } from '../hosts/work.ts';
+import { type Failure, NO_TIMING, type Outcome, type Timing } from '../hosts/work.ts';
 
 /** About what an outcome, a task and a failure take beside their payloads and texts. */
 const OUTCOME_BYTES = 256;
@@ -86,20 +86,18 @@ function pieceOf(outcome: Outcome, from: number, to: number): Outcome {
     to,
     results: slicePack(outcome.results, start, end),
     failures: outcome.failures.filter(({ task }) => task >= from && task < to),
-    timing: isLast ? { ...timing, wallUs, cpuUs } : { ...noFigures(timing), wallUs, cpuUs },
+    timing: isLast ? { ...timing, wallUs, cpuUs } : { ...noSums(timing), wallUs, cpuUs },
     end: isLast ? outcome.end : { kind: 'open' },
   };
 }
 
 /** Sums are told once; what is as of now is told with each piece. */
-const noFigures = (timing: Timing): Timing => ({
-  ...timing,
-  cpuMs: 0,
-  laneMs: 0,
-  waitMs: 0,
-  serializeMs: 0,
-  residentMs: 0,
-  bytes: 0,
+const noSums = ({ host, hostRssBytes, stallMs, throttledMs }: Timing): Timing => ({
+  ...NO_TIMING,
+  host,
+  hostRssBytes,
+  stallMs,
+  throttledMs,
 });
 
 const inMebibytes = (bytes: number): string => `${(bytes / MEBIBYTE).toFixed(2)} MiB`;

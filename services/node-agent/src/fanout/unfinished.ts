@@ -1,23 +1,6 @@
 /** Ends of chunks that were not run here. */
 import { pack } from '@regatta/workloads';
-import type { Assignment, Outcome } from '../hosts/work.ts';
-
-const NO_TIMES = new Uint32Array(0);
-
-const NO_TIMING: Outcome['timing'] = {
-  wallUs: NO_TIMES,
-  cpuUs: NO_TIMES,
-  cpuMs: 0,
-  laneMs: 0,
-  waitMs: 0,
-  serializeMs: 0,
-  residentMs: 0,
-  bytes: 0,
-  host: 0,
-  hostRssBytes: 0,
-  stallMs: 0,
-  throttledMs: 0,
-};
+import { type Assignment, NO_TIMING, type Outcome } from '../hosts/work.ts';
 
 /** The codes in work.ts are those of hosts; this one is ours. */
 const CODE = 'DELIVERED_TOO_OFTEN';

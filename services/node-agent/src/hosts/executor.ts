@@ -12,44 +12,23 @@ import { type HostLimits, limits } from '../limits.ts';
 import { Desk } from '../politeness/desk.ts';
 import type { HostNews, LateFailure, PermitWord } from '../worker/messages.ts';
 import { bareNews } from '../worker/messages.ts';
+import { type Held, heldOf, timingOf } from './held.ts';
 import type { Host, HostDeath } from './host.ts';
 import { HostPool } from './host-pool.ts';
-import type { Assignment, Loss, Outcome, OutcomeEnd, RunOrder } from './work.ts';
-
-/** How much the newest chunk counts in a run's mean. */
-const CHUNK_MS_WEIGHT = 0.3;
-
-interface OpenRun {
-  readonly order: RunOrder;
-  readonly lanes: number;
-  /** Its hosts, with how many of its chunks each holds. */
-  readonly hosts: Map<Host, number>;
-  /** Chunks given to hosts. */
-  active: number;
-  /** Mean time that a lane spends on a chunk; 0 while unknown. */
-  chunkMs: number;
-}
-
-interface Held {
-  readonly assignment: Assignment;
-  readonly run: OpenRun;
-  readonly receivedAt: number;
-  host: Host | undefined;
-  startedAt: number;
-  newsAt: number;
-  /** Its next task waits to talk to its target, or has not said since that it began. */
-  waits: boolean;
-  /** What its lane spent on it so far. */
-  laneMs: number;
-  /** Where in its host it is worked on; undefined until it has spoken. */
-  thread: number | undefined;
-  reported: number;
-  /** When it is killed for not stopping; infinite while it need not stop. */
-  killAt: number;
-  timedOut: boolean;
-  /** Something of it was reported. */
-  told: boolean;
-}
+import { causeOf, threadDied } from './loss.ts';
+import {
+  aheadOf,
+  chunkBegan,
+  chunkEnded,
+  closedRun,
+  hasCoresFor,
+  hostAlone,
+  hostFor,
+  type OpenRun,
+  openRun,
+} from './open-run.ts';
+import { overdue } from './time-limit.ts';
+import type { Assignment, Outcome, OutcomeEnd, RunOrder } from './work.ts';
 
 export class Executor {
   /** Where tasks of polite runs get their permits. */
@@ -122,35 +101,14 @@ export class Executor {
   /** Again, for a run that is open, it changes nothing. */
   open(order: RunOrder): void {
     if (this.#runs.has(order.runId)) return;
-    const { processes, threads, concurrency } = order.shape;
-    this.#runs.set(order.runId, {
-      order,
-      lanes: processes * threads * concurrency,
-      hosts: new Map(),
-      active: 0,
-      chunkMs: 0,
-    });
+    this.#runs.set(order.runId, openRun(order));
   }
 
   assign(assignment: Assignment): void {
     if (this.#held.has(assignment.attemptId)) return;
     // Not open: the coordinator closed it while this order was on its way, or is no coordinator of ours.
     const run = this.#runs.get(assignment.runId) ?? closedRun(assignment.runId);
-    const held: Held = {
-      assignment,
-      run,
-      receivedAt: performance.now(),
-      host: undefined,
-      startedAt: 0,
-      newsAt: 0,
-      waits: false,
-      laneMs: 0,
-      thread: undefined,
-      reported: assignment.from,
-      killAt: Number.POSITIVE_INFINITY,
-      timedOut: false,
-      told: false,
-    };
+    const held = heldOf(assignment, run);
     this.#held.set(assignment.attemptId, held);
     this.#taken[run.order.pulled ? 'pulled' : 'pushed']++;
     this.#queue.push(held);
@@ -246,7 +204,7 @@ export class Executor {
     for (const held of this.#queue) {
       const { run } = held;
       const ahead = run.active >= run.lanes;
-      if (!ahead && !coresTaken) coresTaken = !this.#hasCoresFor(run);
+      if (!ahead && !coresTaken) coresTaken = !hasCoresFor(run, this.#runs.values(), this.#cores);
       if (coresTaken || (ahead && run.active >= run.lanes + aheadOf(run))) left.push(held);
       else this.#start(held);
     }
@@ -256,43 +214,13 @@ export class Executor {
   #start(held: Held): void {
     const { run, assignment } = held;
     const { concurrency } = run.order.shape;
-    const host = assignment.alone ? this.#hostAlone(run) : this.#hostFor(run);
-    run.active++;
-    run.hosts.set(host, (run.hosts.get(host) ?? 0) + 1);
+    const host = assignment.alone ? hostAlone(run, this.#pool) : hostFor(run, this.#pool);
+    chunkBegan(run, host);
     held.host = host;
     held.startedAt = performance.now();
     held.newsAt = held.startedAt;
     const { runId, workload, params, taskTimeoutMs, polite = false } = run.order;
     host.give({ runId, workload, params, concurrency, taskTimeoutMs, polite }, assignment);
-  }
-
-  /** What dies there dies of this alone. */
-  #hostAlone({ order: { shape } }: OpenRun): Host {
-    const host = this.#pool.acquireIdle(shape.threads, shape.concurrency);
-    host.reserved = true;
-    return host;
-  }
-
-  /** Threads at work are 1 / concurrency for each chunk; a run alone may have all it asked for. */
-  #hasCoresFor({ order: { shape } }: OpenRun): boolean {
-    let load = 1 / shape.concurrency;
-    for (const { active, lanes, order } of this.#runs.values())
-      load += Math.min(active, lanes) / order.shape.concurrency;
-    return load <= Math.max(this.#cores, shape.processes * shape.threads) + 1e-6;
-  }
-
-  /** The run's least loaded host; one more while it has fewer than its shape's processes and all have some work. */
-  #hostFor(run: OpenRun): Host {
-    const { processes, threads, concurrency } = run.order.shape;
-    let best: Host | undefined;
-    let least = Number.POSITIVE_INFINITY;
-    for (const [host, chunks] of run.hosts) {
-      // Idle as far as this run goes, it has become another's: to share it is for the pool to decide.
-      if (chunks === 0 && host.attempts.size > 0) run.hosts.delete(host);
-      else if (host.usable && chunks < least) [best, least] = [host, chunks];
-    }
-    if (best !== undefined && (least === 0 || run.hosts.size >= processes)) return best;
-    return this.#pool.acquire(threads, concurrency, new Set(run.hosts.keys()));
   }
 
   #onPermitWord(host: Host, word: PermitWord): void {
@@ -315,19 +243,11 @@ export class Executor {
     held.reported = news.to;
     held.laneMs += news.laneMs;
     held.thread = news.thread;
-    const end = this.#endOf(held, news);
+    const end: OutcomeEnd = news.end.kind === 'lost' ? threadDied(host, news.end.why) : { kind: news.end.kind };
     // A chunk's "now starting this task" is for the agent only.
     if (news.from === news.to && end.kind === 'open') return;
     this.#tell(held, news, end, stallMs);
     if (end.kind !== 'open') this.#release(held);
-  }
-
-  #endOf(held: Held, news: HostNews): OutcomeEnd {
-    if (news.end.kind !== 'lost') return { kind: news.end.kind };
-    const { rssBytes } = held.host!;
-    const message = `the thread that worked on it died: ${news.end.why}`;
-    const cause = { exit: undefined, signal: '', rssBytes, stderrTail: '', culprit: undefined };
-    return { kind: 'lost', loss: { code: 'THREAD_DIED', message, ...cause } };
   }
 
   #onDeath(host: Host, death: HostDeath): void {
@@ -353,54 +273,27 @@ export class Executor {
       this.#queue = this.#queue.filter((other) => other !== held);
     } else {
       host.attempts.delete(assignment.attemptId);
-      run.active--;
-      const chunks = run.hosts.get(host);
-      if (chunks !== undefined) run.hosts.set(host, chunks - 1);
-      run.chunkMs = run.chunkMs === 0 ? held.laneMs : run.chunkMs + CHUNK_MS_WEIGHT * (held.laneMs - run.chunkMs);
+      chunkEnded(run, host, held.laneMs);
+      this.#pool.rest(host);
     }
-    if (host !== undefined) this.#pool.rest(host);
     this.#fill();
   }
 
   #tell(held: Held, news: HostNews, end: OutcomeEnd, hostStallMs: number): void {
-    const { host, run, receivedAt, startedAt, assignment } = held;
-    const now = performance.now();
-    const { from, to, results, failures, wallUs, cpuUs, cpuMs, laneMs, serializeMs, waitMs: hostWaitMs } = news;
-    const timing = {
-      wallUs,
-      cpuUs,
-      cpuMs,
-      laneMs,
-      waitMs: held.told || host === undefined ? 0 : startedAt - receivedAt + hostWaitMs,
-      serializeMs,
-      residentMs: end.kind === 'open' ? 0 : now - receivedAt,
-      bytes: results.byteLength,
-      host: host?.pid ?? 0,
-      hostRssBytes: host?.rssBytes ?? 0,
-      // With one process the loop beside the work is that process's own; with more it is the agent's.
-      stallMs: run.order.shape.processes > 1 ? this.#takeAgentStall() : hostStallMs,
-      throttledMs: this.#throttledMs(),
-    };
+    const { attemptId, runId } = held.assignment;
+    const { from, to, results, failures } = news;
+    // With one process the loop beside the work is that process's own; with more it is the agent's.
+    const stallMs = held.run.order.shape.processes > 1 ? this.#takeAgentStall() : hostStallMs;
+    const timing = timingOf(held, news, end, stallMs, this.#throttledMs());
     held.told = true;
-    this.#report({
-      attemptId: assignment.attemptId,
-      runId: assignment.runId,
-      from,
-      to,
-      results,
-      failures,
-      timing,
-      end,
-    });
+    this.#report({ attemptId, runId, from, to, results, failures, timing, end });
   }
 
   /** Kills hosts whose attempts do not stop when told to, whose task is past its time without a word, or that grew (X3). */
   #enforce(): void {
     const now = performance.now();
     for (const { host, killAt } of this.#held.values()) if (now >= killAt) host?.kill('order');
-    for (const { held, heardAt } of this.#holders.size > 0 ? [] : this.#lastToSpeak()) {
-      const { taskTimeoutMs } = held.run.order;
-      if (taskTimeoutMs === 0 || now - heardAt < taskTimeoutMs + slackMsOf(held)) continue;
+    for (const held of this.#holders.size > 0 ? [] : overdue(this.#held.values(), now)) {
       held.timedOut = true;
       held.host!.kill('order', 'time-limit');
     }
@@ -408,66 +301,4 @@ export class Executor {
     this.#memoryCheckedAt = now;
     this.#pool.checkMemory();
   }
-
-  /**
-   * By thread, the attempt that spoke last. A lane speaks as its task begins, so where a thread is blocked this is the
-   * one that blocks it; the others on it only wait for their turn. A lane that waits for a permit is at work on nothing,
-   * but that it asked for one shows that its thread was not blocked.
-   */
-  #lastToSpeak(): { readonly held: Held; readonly heardAt: number }[] {
-    const threads = new Map<string, { last: Held | undefined; heardAt: number }>();
-    for (const held of this.#held.values()) {
-      if (held.host === undefined || held.host.killedFor !== undefined || held.thread === undefined) continue;
-      const name = `${held.host.pid}/${held.thread}`;
-      const thread = threads.get(name) ?? { last: undefined, heardAt: Number.NEGATIVE_INFINITY };
-      threads.set(name, thread);
-      thread.heardAt = Math.max(thread.heardAt, held.newsAt);
-      if (!held.waits && held.newsAt > (thread.last?.newsAt ?? Number.NEGATIVE_INFINITY)) thread.last = held;
-    }
-    return [...threads.values()].flatMap(({ last, heardAt }) => (last === undefined ? [] : [{ held: last, heardAt }]));
-  }
 }
-
-/** A host with threads speaks for itself only as it opens a run: its threads may still be starting then. */
-const slackMsOf = ({ host, thread }: Held): number =>
-  thread === 0 && host!.threads > 1 ? limits.threadStartMsMax : limits.silenceSlackMs;
-
-/** Stands for a run that is not open here; it has no lanes. */
-function closedRun(runId: string): OpenRun {
-  const shape = { processes: 1, threads: 1, concurrency: 1 };
-  const order: RunOrder = { runId, workload: '', params: {}, shape, taskTimeoutMs: 0, pulled: false };
-  return { order, lanes: 0, hosts: new Map(), active: 0, chunkMs: 0 };
-}
-
-/** Chunks that hosts may hold beyond the run's lanes. None where a silent host is killed: a waiting chunk is silent. */
-function aheadOf({ order, hosts, chunkMs }: OpenRun): number {
-  if (order.taskTimeoutMs > 0 || chunkMs === 0 || chunkMs >= limits.aheadChunkMsMax) return 0;
-  return hosts.size * Math.min(limits.aheadChunksMax, Math.ceil(limits.aheadMs / chunkMs));
-}
-
-/** What a host's death means for one of the attempts it held. */
-function causeOf(held: Held, host: Host, death: HostDeath): OutcomeEnd {
-  const { exit, signal, rssBytes, stderrTail } = death;
-  const facts = { exit: exit ?? undefined, signal: signal ?? '', rssBytes, stderrTail };
-  if (held.timedOut) {
-    const message = `took longer than ${held.run.order.taskTimeoutMs} ms; its host process was killed`;
-    return { kind: 'lost', loss: { code: 'TASK_TIMED_OUT', message, ...facts, culprit: held.reported } };
-  }
-  // Killed for another attempt's sake: what is left of this one is as good as new.
-  // Nor is what it was never able to begin with to blame.
-  const innocent =
-    held.killAt < Number.POSITIVE_INFINITY ||
-    host.killedFor === 'order' ||
-    (!host.wasReady && host.killedFor !== 'memory');
-  if (innocent) return { kind: 'stopped' };
-  if (host.killedFor === 'memory') {
-    const message = `its host process was killed for using ${mebibytes(rssBytes)}; the limit is --host-memory`;
-    return { kind: 'lost', loss: { code: 'MEMORY_EXCEEDED', message, ...facts, culprit: undefined } };
-  }
-  const how = signal === null ? `exited with code ${exit}` : `was killed by ${signal}`;
-  const message = `the host process ${how} while working on it`;
-  const loss: Loss = { code: 'HOST_DIED', message, ...facts, culprit: undefined };
-  return { kind: 'lost', loss };
-}
-
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -50,6 +50,24 @@ export interface Timing {
   readonly throttledMs: number;
 }
 
+const NO_TIMES = new Uint32Array(0);
+
+/** Of what was not run here. */
+export const NO_TIMING: Timing = {
+  wallUs: NO_TIMES,
+  cpuUs: NO_TIMES,
+  cpuMs: 0,
+  laneMs: 0,
+  waitMs: 0,
+  serializeMs: 0,
+  residentMs: 0,
+  bytes: 0,
+  host: 0,
+  hostRssBytes: 0,
+  stallMs: 0,
+  throttledMs: 0,
+};
+
 export interface Loss {
   readonly code: 'HOST_DIED' | 'MEMORY_EXCEEDED' | 'TASK_TIMED_OUT' | 'THREAD_DIED' | 'DELIVERED_TOO_OFTEN';
   readonly message: string;

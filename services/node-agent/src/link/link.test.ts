@@ -6,7 +6,7 @@ import { type ConnectRequest, type ConnectResponse, NodeLinkServiceService, type
 import { pack } from '@regatta/workloads';
 import { pino } from 'pino';
 import type { Executor } from '../hosts/executor.ts';
-import type { Outcome } from '../hosts/work.ts';
+import { NO_TIMING, type Outcome } from '../hosts/work.ts';
 import { limits } from '../limits.ts';
 import { Desk } from '../politeness/desk.ts';
 import { bareNews } from '../worker/messages.ts';
@@ -148,19 +148,6 @@ afterEach(async () => {
   await running;
   coordinator.stop();
 });
-
-const NO_TIMING = {
-  cpuMs: 0,
-  laneMs: 0,
-  waitMs: 0,
-  serializeMs: 0,
-  residentMs: 0,
-  bytes: 0,
-  host: 0,
-  hostRssBytes: 0,
-  stallMs: 0,
-  throttledMs: 0,
-};
 
 /** Of one task, with a result of so many bytes or a failure of so many characters. */
 function outcome(attemptId: number, { bytes = 0, characters = 0 }): Outcome {

@@ -21,9 +21,10 @@ import type { LateFailure } from '../worker/messages.ts';
 import { Backoff } from './backoff.ts';
 import { dial, showing } from './channel.ts';
 import { assignmentOf, helloOf, type Introduction, type Leftovers, runOrderOf, wireOutcomeOf } from './codec.ts';
+import { explainEnd } from './complaint.ts';
+import { Heartbeat, type Pulse } from './heartbeat.ts';
+import { Outbox } from './outbox.ts';
 
-/** About what a failure takes beside its texts. */
-const FAILURE_BYTES = 64;
 /** How a connection ends that had no token, or a wrong one. */
 const TOKEN_REFUSED = 'TOKEN_REFUSED';
 
@@ -34,16 +35,6 @@ interface Ending {
   readonly complaint: string;
   /** The coordinator's, where it refused us. */
   readonly code: string;
-}
-
-export interface Pulse {
-  readonly rssBytes: number;
-  readonly hosts: number;
-  readonly throttledMs: number;
-  /** Chunks from queues that it holds. */
-  readonly pulled: number;
-  /** Why it cannot take any; empty where it can. */
-  readonly queueComplaint: string;
 }
 
 /** The node's end of the queues that I/O runs go through. */
@@ -72,17 +63,12 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #backoff = new Backoff(limits.reconnectMsMin, limits.reconnectMsMax);
   readonly #closing = new AbortController();
+  readonly #outbox: Outbox;
   #stream: Stream | undefined;
-  #outbox: Outcome[] = [];
-  #outboxBytes = 0;
-  /** Sent, and not acknowledged; empty where the coordinator acknowledges nothing. */
-  #unacknowledged: Outcome[] = [];
-  #acknowledged = 0;
   /** What the coordinator knows outlives it: what it gave us may be known to its successor. */
   #durable = false;
   /** When a coordinator was last there. */
   #connectedAt = Number.NEGATIVE_INFINITY;
-  #late: LateFailure[] = [];
   #full = false;
   #flushPlanned = false;
   #incarnation = 0;
@@ -102,6 +88,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#outbox = new Outbox((on) => options.executor.hold(on, 'link'));
   }
 
   /**
@@ -137,19 +124,15 @@ export class Link {
   /** Drops the work of the coordinator that was here, and what there would be to say of it. */
   #forget(): void {
     this.#options.executor.reset();
-    this.#outbox = [];
-    this.#unacknowledged = [];
-    this.#late = [];
     this.#durable = false;
-    this.#weigh(-this.#outboxBytes);
+    this.#outbox.clear();
   }
 
   #leftovers(): Leftovers {
     const { executor } = this.#options;
     const pulls = executor.openRuns(true);
     if (!this.#durable) return { pulls, pushed: undefined };
-    const untold = [...this.#unacknowledged, ...this.#outbox].map(({ attemptId }) => attemptId);
-    const attempts = [...new Set([...executor.pushedAttempts, ...untold])];
+    const attempts = [...new Set([...executor.pushedAttempts, ...this.#outbox.attempts])];
     return { pulls, pushed: { incarnation: this.#incarnation, attempts, runs: executor.openRuns(false) } };
   }
 
@@ -171,8 +154,7 @@ export class Link {
 
   /** Of a node that leaves: nothing is left to be told, and nothing more will be ordered. */
   get settled(): boolean {
-    const untold = this.#outbox.length + this.#late.length + this.#unacknowledged.length;
-    return untold === 0 && (!this.connected || this.#released);
+    return this.#outbox.empty && (!this.connected || this.#released);
   }
 
   /** The last word, for where there is a coordinator to hear it. Resolves when it has, for good, or the link has ended. */
@@ -200,7 +182,7 @@ export class Link {
 
   /** Of outcomes that wait to be sent, or to be acknowledged. */
   get pendingBytes(): number {
-    return this.#outboxBytes;
+    return this.#outbox.bytes;
   }
 
   /** The number of the connection that there is, or was last. */
@@ -209,22 +191,12 @@ export class Link {
   }
 
   report(outcome: Outcome): void {
-    this.#outbox.push(outcome);
-    this.#weigh(sizeOf(outcome));
+    this.#outbox.add(outcome);
     this.#planFlush();
   }
 
   reportLate(late: LateFailure): void {
-    if (this.#late.length >= limits.lateFailuresMax) return;
-    this.#late.push(late);
-    this.#planFlush();
-  }
-
-  /** A coordinator that reads slowly must not fill this process with what it has not read (K1). */
-  #weigh(bytes: number): void {
-    this.#outboxBytes += bytes;
-    if (this.#outboxBytes > limits.outboxBytesMax) this.#options.executor.hold(true, 'link');
-    else if (this.#outboxBytes <= limits.outboxBytesMax / 2) this.#options.executor.hold(false, 'link');
+    if (this.#outbox.addLate(late)) this.#planFlush();
   }
 
   #planFlush(): void {
@@ -248,7 +220,11 @@ export class Link {
     const client = dial(address);
     const stream = client.connect(showing(this.#options.token?.()));
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const pulse = new Heartbeat(stream, this.#options.pulse, () => stream.cancel());
+    const pulse = new Heartbeat(
+      (value) => stream.write({ frame: { $case: 'heartbeat', value } }),
+      this.#options.pulse,
+      () => stream.cancel(),
+    );
     this.#stream = stream;
     this.#full = false;
     this.#welcome = false;
@@ -302,7 +278,7 @@ export class Link {
 
   #obey({ open, assign, cancel, close, drain, pull, stopPull, acknowledged }: Work): void {
     const { executor, queues } = this.#options;
-    if (acknowledged > this.#acknowledged) this.#acknowledge(acknowledged);
+    this.#outbox.acknowledge(acknowledged);
     for (const order of open) executor.open(runOrderOf(order, false));
     for (const assignment of assign) executor.assign(assignmentOf(assignment));
     for (const attemptId of cancel) executor.cancel(attemptId);
@@ -319,17 +295,9 @@ export class Link {
     }
   }
 
-  #acknowledge(count: number): void {
-    const kept = this.#unacknowledged.splice(0, count - this.#acknowledged);
-    this.#acknowledged = count;
-    this.#weigh(-kept.reduce((sum, outcome) => sum + sizeOf(outcome), 0));
-  }
-
   #welcomed({ incarnation, protocol, natsServers, durable, resumed }: Welcome, address: string): void {
     if (this.#durable && !resumed) this.#forget();
-    // It may have heard what it did not acknowledge: it will know.
-    this.#outbox.unshift(...this.#unacknowledged.splice(0));
-    this.#acknowledged = 0;
+    this.#outbox.startAnew();
     this.#durable = durable;
     this.#welcome = true;
     this.#connectedAt = performance.now();
@@ -349,87 +317,13 @@ export class Link {
     const stream = this.#stream;
     // What is said before the welcome would be a stranger's.
     if (stream === undefined || !this.#welcome) return;
-    while (this.#outbox.length + this.#late.length > 0 && !this.#full) {
-      let bytes = 0;
-      let count = 0;
-      while (count < this.#outbox.length && (count === 0 || bytes < limits.reportBytes)) {
-        bytes += sizeOf(this.#outbox[count++]!);
-      }
-      const { nodeId } = this.#options.introduction;
-      const sent = this.#outbox.splice(0, count);
-      if (this.#durable) this.#unacknowledged.push(...sent);
-      else this.#weigh(-bytes);
-      const outcomes = sent.map((outcome) => wireOutcomeOf(outcome, nodeId));
-      this.#full = !stream.write({ frame: { $case: 'report', value: { outcomes, late: this.#late.splice(0) } } });
+    const { nodeId } = this.#options.introduction;
+    while (this.#outbox.waits && !this.#full) {
+      const outcomes = this.#outbox.take(this.#durable).map((outcome) => wireOutcomeOf(outcome, nodeId));
+      const value = { outcomes, late: this.#outbox.takeLate() };
+      this.#full = !stream.write({ frame: { $case: 'report', value } });
     }
   }
 }
 
-function sizeOf({ results, timing, failures }: Outcome): number {
-  let bytes = results.byteLength + timing.wallUs.byteLength + timing.cpuUs.byteLength;
-  for (const { message, stack } of failures) bytes += FAILURE_BYTES + message.length + stack.length;
-  return bytes;
-}
-
-/** Tells the coordinator that we live, and notices when it does not answer (K2). */
-class Heartbeat {
-  readonly #stream: Stream;
-  readonly #pulse: () => Pulse;
-  readonly #onSilence: () => void;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the oldest heartbeat without an answer was sent. A time in which this process stood still does not count. */
-  #unansweredAt: number | undefined;
-  /** When the newest one was sent, and how long its echo took; 0 while there is none. */
-  #sentMs = 0;
-  #roundTripMs = 0;
-
-  constructor(stream: Stream, pulse: () => Pulse, onSilence: () => void) {
-    this.#stream = stream;
-    this.#pulse = pulse;
-    this.#onSilence = onSilence;
-  }
-
-  start(everyMs: number, leaseMs: number): void {
-    this.#timer = setInterval(() => {
-      const now = performance.now();
-      this.#unansweredAt ??= now;
-      if (now - this.#unansweredAt > leaseMs) return this.#onSilence();
-      const clock = { sentMs: now, wallMs: Date.now(), roundTripMs: this.#roundTripMs };
-      this.#stream.write({ frame: { $case: 'heartbeat', value: { ...clock, ...this.#pulse() } } });
-      this.#sentMs = now;
-      this.#roundTripMs = 0;
-    }, everyMs);
-  }
-
-  /** @param sentMs of the heartbeat that it is the echo of */
-  acknowledged(sentMs: number): void {
-    if (sentMs === this.#sentMs) this.#roundTripMs = performance.now() - sentMs;
-    this.#unansweredAt = undefined;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-}
-
 const lanesOf = ({ shape: { processes, threads, concurrency } }: RunOrder): number => processes * threads * concurrency;
-
-function explainEnd(address: string, error: ServiceError | undefined): string {
-  if (error === undefined) return `${address} closed the link; trying again`;
-  switch (error.code) {
-    case status.UNAVAILABLE:
-      return `cannot reach a coordinator at ${address} (${reasonIn(error.details)}); trying again`;
-    case status.UNAUTHENTICATED:
-      return `${address}: ${error.details}; trying again`;
-    case status.UNIMPLEMENTED:
-      return `${address} is a gRPC server but no Regatta coordinator; check --coordinator; trying again`;
-    case status.CANCELLED:
-      return `${address} fell silent; trying again`;
-    default:
-      return `the link to ${address} broke: ${error.details || error.message}; trying again`;
-  }
-}
-
-/** gRPC's words without its own circumstances. */
-const reasonIn = (details: string): string =>
-  /Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details;

@@ -3,6 +3,7 @@ import { hostEnds } from '../hosts/host.ts';
 
 const TRANSPORTS = ['grpc', 'nats'] as const;
 export const TOKEN_FAULTS = ['missing', 'wrong'] as const;
+export type TokenFault = (typeof TOKEN_FAULTS)[number];
 
 /** By metric and label. */
 export const metricLabelValues: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {

@@ -2,23 +2,23 @@
  * The agent's metrics: the tree, who fills it, and the server that tells it. Loaded only where metrics are asked for.
  * What happens often is counted as it is told to the coordinator; the rest is read when somebody scrapes.
  */
+import { NowAndThen } from '@regatta/access';
+import { counted } from '@regatta/kernel';
 import { createRegistry, Exposition, type ObserveServer, reachableAt, startObserving } from '@regatta/observe';
+import type { MetricsDoor } from '@regatta/observe/options';
+import type { Logger } from 'pino';
 import type { Queues } from '../fanout/queues.ts';
 import type { Executor } from '../hosts/executor.ts';
 import type { Outcome } from '../hosts/work.ts';
-import type { HostLimits } from '../limits.ts';
+import { type HostLimits, limits } from '../limits.ts';
 import type { Link } from '../link/link.ts';
 import type { Machine } from '../machine/machine.ts';
-import { TOKEN_FAULTS } from './label-values.ts';
+import { TOKEN_FAULTS, type TokenFault } from './label-values.ts';
 import { createMetrics } from './metrics.ts';
 import { readAgent, readNode } from './readings.ts';
 import { type Work, workOf } from './work.ts';
 
-export interface MetricsOptions {
-  /** HOST:PORT; port 0 for any free one. */
-  readonly listen: string;
-  /** Asked of whoever wants to know more than whether it is well; undefined for nobody. */
-  readonly token: string | undefined;
+export interface MetricsOptions extends MetricsDoor {
   /** HOST:PORT where Prometheus reaches it; undefined for where it listens. */
   readonly advertise: string | undefined;
 }
@@ -34,16 +34,23 @@ export interface Subject {
   readonly machine: Machine;
 }
 
+const REFUSED = {
+  missing: 'it gave no metrics token',
+  wrong: 'its metrics token is wrong',
+} as const satisfies Record<TokenFault, string>;
+
 export class Observing {
   readonly #options: MetricsOptions;
+  readonly #refusals: NowAndThen;
   readonly #registry = createRegistry();
   readonly #metrics = createMetrics(this.#registry);
   readonly #pushed: Work;
   readonly #pulled: Work;
   #server: ObserveServer | undefined;
 
-  constructor(options: MetricsOptions, version: string) {
+  constructor(options: MetricsOptions, version: string, log: Pick<Logger, 'warn'>) {
     this.#options = options;
+    this.#refusals = new NowAndThen(limits.refusalLogMs, (line) => log.warn(line));
     this.#metrics.buildInfo.set({ service: 'node-agent', version }, 1);
     for (const reason of TOKEN_FAULTS) this.#metrics.tokensRefused.of({ door: 'metrics', reason });
     this.#pushed = workOf(this.#metrics, 'grpc');
@@ -75,12 +82,21 @@ export class Observing {
       listen,
       token,
       exposition: new Exposition(this.#registry, () => readAgent(this.#metrics, subject)),
-      onRefused: (reason) => this.#metrics.tokensRefused.add({ door: 'metrics', reason }),
+      onRefused: (reason, peer) => this.#refused(reason, peer),
       complaint: () => (subject.link()?.connected === true ? undefined : 'this node has joined no coordinator'),
     });
   }
 
   close(): void {
     this.#server?.close();
+  }
+
+  #refused(reason: TokenFault, peer: string): void {
+    this.#metrics.tokensRefused.add({ door: 'metrics', reason });
+    const why = `${peer}: ${REFUSED[reason]}`;
+    this.#refusals.note(
+      `refused a look at metrics from ${why}`,
+      (count) => `refused ${counted(count, 'more look')} at metrics, the last from ${why}`,
+    );
   }
 }

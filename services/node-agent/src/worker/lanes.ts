@@ -1,4 +1,6 @@
+import type { Workload } from '@regatta/workloads';
 import type { HostChunk, HostNews, HostRun, LateFailure } from './messages.ts';
+import type { Permits } from './permits.ts';
 
 /** Where a host process works on chunks: on its own event loop, or in a pool of threads. */
 export interface Lanes {
@@ -21,4 +23,19 @@ export interface Outlet {
    * blocks the thread before then holds back what others have finished.
    */
   readonly flushed: () => Promise<void> | undefined;
+}
+
+/** A chunk, with all that a lane needs to work through it. */
+export interface LaneWork {
+  readonly workload: Workload;
+  readonly run: HostRun;
+  readonly chunk: HostChunk;
+  /** When this process got the chunk, on its own clock. */
+  readonly receivedAt: number;
+  readonly shared: unknown;
+  /** Fires when the attempt is to stop. */
+  readonly cancelled: AbortSignal;
+  readonly outlet: Outlet;
+  /** For polite runs. */
+  readonly permits?: Permits;
 }
