@@ -124,7 +124,7 @@ export const EDGE_RULES: Readonly<Record<string, EdgeRule>> = {
 };
 
 /**
- * What a worker loads by way of other files of its service: an innocent import of ../config.ts may bring all of gRPC.
+ * What a worker loads by way of other files of its service: an innocent import of ../config/config.ts may bring all of gRPC.
  * @returns the chain, from the worker's own import to what must not be loaded
  */
 export function heavyChain(worker: Source, all: ReadonlyMap<string, Source>): string[] | undefined {

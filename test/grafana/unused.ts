@@ -31,6 +31,8 @@ export const UNUSED: Readonly<Record<string, string>> = {
   regatta_agent_quota_cores: BY_COORDINATOR,
   regatta_agent_quota_limited:
     'it is the comparison of cores and quota, which the board of nodes shows beside each other',
+  regatta_connections: 'nodes are shown by themselves; for whoever looks where file descriptors went',
+  regatta_connections_closed_total: 'the log has addresses and says why; who has a token does not notice',
   regatta_jetstream_stream_messages: 'bytes say what a stream costs, pending and in hand what waits in it',
   regatta_journal_snapshots_total: 'the bytes of snapshots show when there was one',
   regatta_runs_kept: 'it is bounded; what runs that are kept cost is shown in bytes',

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { createRequire } from 'node:module';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
@@ -16,6 +17,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { startNats } from '@regatta/broker/testing';
+import { limits as doorLimits } from '../../services/coordinator/src/access/limits.ts';
 import { Cluster, childrenOf, type Ended, eventually, type RunningCli, Sandbox, startCoordinator } from './cluster.ts';
 
 interface StatusJson {
@@ -24,7 +26,7 @@ interface StatusJson {
     readonly insecure: readonly string[];
     readonly refused: { readonly missing: number; readonly wrong: number };
   };
-  readonly nodes: readonly { readonly id: string }[];
+  readonly nodes: readonly { readonly id: string; readonly state: string }[];
 }
 
 const require = createRequire(import.meta.url);
@@ -134,6 +136,35 @@ describe('a coordinator that wants a token', () => {
     }
     session.destroy();
   }
+
+  it('serves its nodes and commands though strangers hold as many connections as they get', async () => {
+    const port = Number(cluster.address.split(':')[1]);
+    const sockets: Socket[] = [];
+    const open = (): number => readdirSync(`/proc/${cluster.coordinator.pid}/fd`).length;
+    const before = open();
+    try {
+      for (let i = 0; i < doorLimits.strangersMax + 300; i++) {
+        const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
+        sockets.push(socket.on('error', () => {}).resume());
+        await once(socket, 'connect');
+      }
+      await eventually(() => /to make room/.test(cluster.log()), 10_000, 'room to be made');
+      await cluster.addAgent('newcomer', { cores: 1, args: right });
+      const { code, stderr } = await cluster.regatta(['run', 'noop', '--set', 'count=100', ...right]);
+      assert.equal(code, 0, stderr);
+      const { nodes } = await statusNow();
+      assert.deepEqual(
+        nodes.map(({ id, state }) => `${id} ${state}`),
+        ['newcomer alive', 'node-1 alive'],
+      );
+      assert.ok(open() <= before + doorLimits.strangersMax + 10, `${open()} file descriptors, ${before} before`);
+      const lines = cluster.log().match(/closed .* to make room: there were/g) ?? [];
+      assert.ok(lines.length >= 1 && lines.length <= 3, lines.join('\n'));
+      assert.doesNotMatch(cluster.log(), /node lost/);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  });
 
   it('bounds how many calls one connection may leave open', async () => {
     const session = connect(`http://${cluster.address}`);

@@ -1,6 +1,7 @@
 /** `regatta doctor` on real deployments: sound ones, and then with one thing wrong at a time. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { availableParallelism as osCores } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -137,7 +138,7 @@ scrape_configs:
       ['NATS', 'REGATTA_JOURNAL', /^one copy, .* of 4\.0 GiB$/],
       ['NATS', 'REGATTA_WORK', /^one copy/],
       ['NATS', 'REGATTA_OUTCOMES', /^one copy/],
-      ['Prometheus', 'regatta-coordinator', /^1 of 1 targets are up$/],
+      ['Prometheus', 'regatta-coordinator', /^1 of 1 target is up$/],
       ['Prometheus', 'regatta-nodes', /^2 of 2 targets are up$/],
       ['Prometheus', 'rules', /^all 6 groups are loaded$/],
     ] as const) {
@@ -162,15 +163,38 @@ scrape_configs:
     child.kill('SIGTERM');
     const doctor = JSON.parse(stdout) as Doctor;
     assert.deepEqual([code, doctor.ok], [1, false]);
-    const cores = told(doctor, 'nodes', 'greedy cores');
-    assert.match(`${cores.level}: ${cores.what}`, /^wrong: works with 500, and has \d+: its lanes hold each other up$/);
-    assert.match(cores.mend!, /--cores \d+ /);
+    const lanes = told(doctor, 'nodes', 'greedy lanes');
+    assert.match(`${lanes.level}: ${lanes.what}`, /^wrong: 500 lanes on \d+ cores?: they hold each other up$/);
+    assert.match(lanes.mend!, /--cores \d+ /);
     const down = wrongs(doctor).find(({ name }) => name === 'regatta-nodes');
     assert.match(down!.what, /^greedy at 127\.0\.0\.1:2 is down: .*refused$/);
     assert.match(told(doctor, 'ports', 'metrics of greedy').what, /not reachable from here \(connection refused\)/);
     assert.equal(wrongs(doctor).filter(({ name }) => !/^alert /.test(name)).length, 2, JSON.stringify(wrongs(doctor)));
     const known = async (): Promise<number> => (await prometheus.query('up')).length;
     await eventually(async () => (await known()) === 3, 30_000, 'it to be gone');
+  });
+
+  it('finds a run that is wider than a node has cores', async () => {
+    const processes = osCores() + 1;
+    const wide = ['--model', 'processes', '--processes', `${processes}`, '--policy', 'self', '--chunk', '1'];
+    const run = cluster.start(['run', 'synthetic', '--set', 'count=2000', '--set', 'cpuMs=20', ...wide, '--json']);
+    const ends = async (): Promise<boolean> =>
+      (await cluster.json<{ succeeded: number }[]>(['runs'])).some(
+        ({ succeeded }) => succeeded >= 4 && succeeded < 2_000,
+      );
+    await eventually(ends, 20_000, 'tasks of it to end');
+    const doctor = await cluster.json<Doctor>(['doctor', ...site]);
+    run.child.kill('SIGINT');
+    await run.ended;
+    const wider = doctor.checks.filter(
+      ({ name, what }) => / lanes$/.test(name) && / has \d+ there: they hold/.test(what),
+    );
+    assert.ok(wider.length > 0, JSON.stringify(doctor.checks, undefined, 1));
+    assert.match(
+      wider[0]!.what,
+      new RegExp(`^1 lane on .*cores?, and run-\\S+ has ${processes} there: they hold each other up$`),
+    );
+    assert.equal(wider[0]!.level, 'warning');
   });
 
   it('finds a wrong NATS password, and says which options to give', async () => {

@@ -166,7 +166,10 @@ describe('a coordinator that cannot lead', () => {
     const { code, stdout, stderr } = await cluster.regatta(['run', 'noop', '--json']);
     assert.deepEqual([code, stdout], [3, '']);
     const [waiting, gaveUp, ...rest] = stderr.split('\n');
-    assert.match(waiting!, /^waiting for a coordinator that leads: no coordinator leads yet: .*127\.0\.0\.1:1/);
+    assert.match(
+      waiting!,
+      /^waiting up to 15 s for a coordinator that leads; \S+: no coordinator leads yet: .*127\.0\.0\.1:1/,
+    );
     assert.match(gaveUp!, new RegExp(`^regatta: no coordinator led within 1[56] s \\(${cluster.address}: no coordi`));
     assert.deepEqual(rest, ['']);
   });

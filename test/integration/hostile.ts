@@ -1,5 +1,5 @@
 /**
- * Tools for the test of hostile input: seeded chance, bytes that are nearly right, peers that keep to no protocol, a
+ * Tools for the tests of hostile input: seeded chance, bytes that are nearly right, peers that keep to no protocol, a
  * node that lies, and a client that behaves well and notices when the others cost it something.
  *
  * - H1: all chance comes from one seed, and each test draws from a stream of its own: a failure can be replayed alone.

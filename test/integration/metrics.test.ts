@@ -1,12 +1,10 @@
 /** Metrics of real processes, scraped by a real Prometheus that is told of the nodes by the coordinator. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type NatsServer, startNats } from '@regatta/broker/testing';
+import { freePort, type NatsServer, startNats } from '@regatta/broker/testing';
 import { Prometheus, whyNoPrometheus } from '../grafana/prometheus.ts';
 import { Cluster, eventually, Sandbox, startCoordinator } from './cluster.ts';
 import { Direct } from './direct.ts';
@@ -38,15 +36,6 @@ function valueIn(text: string, series: string): number | undefined {
 async function metricsUrlOf(cluster: Cluster): Promise<string> {
   const { coordinator } = await cluster.json<StatusJson>(['status']);
   return coordinator.metrics!.replace(/\/metrics$/, '');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const prometheusConfig = (base: string): string => `
@@ -300,6 +289,21 @@ describe('health', () => {
   });
 });
 
+describe('a coordinator without NATS', () => {
+  it('counts that it took up to lead, once: it does from its start, and will do nothing else', async () => {
+    await using sandbox = new Sandbox();
+    const listen = `127.0.0.1:${await freePort()}`;
+    const { child } = await startCoordinator(sandbox, ['--metrics', listen]);
+    const text = await textOf(`http://${listen}/metrics`);
+    assert.equal(valueIn(text, 'regatta_leadership{role="leading"}'), 1);
+    const tookUp = ['leading', 'uncertain', 'standing-by'].map((role) =>
+      valueIn(text, `regatta_leadership_changes_total{role="${role}"}`),
+    );
+    assert.deepEqual(tookUp, [1, 0, 0]);
+    child.kill();
+  });
+});
+
 describe('a coordinator that takes over', () => {
   it('tells Prometheus of nodes that are not back yet, and of those that were lost', async () => {
     await using nats = await startNats();
@@ -360,11 +364,17 @@ describe('metrics with a token', () => {
         .then(({ status }) => status)
         .catch(() => 0);
     await eventually(async () => (await status()) !== 0, SEEN_MS_MAX, 'the node to serve metrics');
-    assert.equal(await status({ headers: { authorization: 'Bearer another-token-0123456789' } }), 401);
+    const wrong = { headers: { authorization: 'Bearer another-token-0123456789' } };
+    assert.equal(await status(wrong), 401);
     const told = await (await fetch(`http://${here}/metrics`, shown)).text();
     assert.equal(valueIn(told, 'regatta_refused_tokens_total{door="metrics",reason="missing"}'), 1);
     assert.equal(valueIn(told, 'regatta_refused_tokens_total{door="metrics",reason="wrong"}'), 1);
+    for (let i = 0; i < 20; i++) assert.equal(await status(wrong), 401);
     agent.child.kill('SIGQUIT');
+    // However many there were.
+    const lines = (await agent.ended).stderr.split('\n').filter((line) => line.includes('refused'));
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0]!, /"msg":"refused a look at metrics from 127\.0\.0\.1: it gave no metrics token"/);
   });
 
   it('are asked for where they are open to other hosts', async () => {

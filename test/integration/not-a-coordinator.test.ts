@@ -18,6 +18,7 @@ interface Impostor {
 const impostors: readonly (readonly [name: string, start: () => Promise<Impostor>])[] = [
   ['a port where nothing listens', nothing],
   ['a TCP server that says nothing', () => tcp(createServer((socket) => socket.on('error', () => {})))],
+  ['a TCP server that hangs up', () => tcp(createServer((socket) => socket.on('error', () => {}).end()))],
   ['an HTTP/1 server', () => tcp(createHttpServer((_, response) => response.end('hello')))],
   ['a gRPC server that is no coordinator', grpcServer],
 ];
@@ -52,6 +53,7 @@ for (const [name, start] of impostors) {
         assert.match(stderr, /^regatta: /);
         assert.match(stderr, new RegExp(impostor.address));
         assert.doesNotMatch(stderr, /\n\s+at |this is a bug/);
+        assert.doesNotMatch(stderr, /T\d\d:\d\d/, 'a time of day');
         assert.deepEqual([code, stdout], [3, '']);
       });
     }

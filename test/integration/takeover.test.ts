@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsServer, startNats } from '@regatta/broker/testing';
 import { findWorkload } from '@regatta/workloads';
+import { describeCoordinator } from '../../services/coordinator/src/cli/client.ts';
 import type { RunView } from '../../services/coordinator/src/cli/views.ts';
 import { Cluster, eventually } from './cluster.ts';
 import { Direct, serialValues } from './direct.ts';
@@ -87,6 +88,24 @@ describe('while CPU work goes on, a coordinator that is killed and started anew'
     const [run, faulty] = [await ended(direct, slow), await ended(direct, poisoned)];
     assert.deepEqual([run.state, run.succeeded], ['succeeded', 300]);
     assert.deepEqual([faulty.state, faulty.failed], ['failed', 1]);
+  });
+});
+
+describe('a coordinator that was killed and is started again at its address', () => {
+  it('says that it waits for the lease of the one before it, and not that it stands by for itself', async () => {
+    await using nats = await startNats();
+    await using cluster = await Cluster.start({ agents: 0, serveArgs: ['--nats', nats.url, '--log-level', 'info'] });
+    await eventually(() => /this coordinator leads,/.test(cluster.log()), BACK_MS_MAX, 'it to lead');
+    await cluster.restartCoordinator();
+    const { role, leaders, complaint } = await describeCoordinator(cluster.address, undefined, 5_000);
+    assert.deepEqual([role, leaders], ['idle', []]);
+    assert.match(
+      complaint,
+      /^no coordinator leads yet: the lease is still of the process that was at this address before/,
+    );
+    await eventually(() => /this coordinator leads, 0 runs go on/.test(cluster.log()), BACK_MS_MAX, 'it to lead again');
+    assert.match(cluster.log(), /"msg":"the lease is still of the process that was at this address before/);
+    assert.doesNotMatch(cluster.log(), /stands by/);
   });
 });
 

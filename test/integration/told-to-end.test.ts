@@ -176,6 +176,27 @@ describe('a node that is told to end', () => {
     await direct.client.cancel(runId, 'the test is over');
   });
 
+  for (const afterMs of [0, 3_000, 8_000]) {
+    it(`and has nothing to do is gone at once though all coordinators have stood still for ${afterMs} ms`, async () => {
+      await using nats = await startNats();
+      await using cluster = await Cluster.start({ agents: 0, serveArgs: ['--nats', nats.url] });
+      const second = await startCoordinator(cluster.sandbox, ['--nats', nats.url]);
+      const { child } = await cluster.addAgent('idle', { cores: 1, dials: `${cluster.address},${second.address}` });
+      const coordinators = [cluster.coordinator, second.child];
+      for (const coordinator of coordinators) coordinator.kill('SIGSTOP');
+      try {
+        await sleep(afterMs);
+        const { code, tookMs } = await told(child, 'SIGTERM');
+        assert.equal(code, 0);
+        // A moment for one to hear of it, and one for it to hear the goodbye.
+        assert.ok(tookMs < 2 * limits.goodbyeMsMax + 1_000, `it took ${tookMs} ms`);
+      } finally {
+        for (const coordinator of coordinators) coordinator.kill('SIGCONT');
+        second.child.kill('SIGTERM');
+      }
+    });
+  }
+
   it('while its coordinator is away waits for the time that is left, and no longer', async () => {
     await using nats = await startNats();
     await using cluster = await start(nats, ['--drain', '2']);

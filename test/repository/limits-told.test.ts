@@ -24,6 +24,7 @@ const TELLERS: Readonly<Record<string, readonly [group: string, ...by: (keyof ty
   'packages/observe/src/limits.ts': ['metrics.', 'coordinator', 'node'],
   'packages/scheduler/src/limits.ts': ['scheduler.', 'coordinator'],
   'proto/limits.ts': ['proto.', 'coordinator', 'node'],
+  'services/coordinator/src/access/limits.ts': ['access.', 'coordinator'],
   'services/coordinator/src/cli/limits.ts': ['', 'command line'],
   'services/coordinator/src/doctor/limits.ts': ['doctor.', 'command line'],
   'services/coordinator/src/embedded/limits.ts': ['embedded.', 'command line'],

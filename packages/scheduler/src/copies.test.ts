@@ -38,7 +38,7 @@ describe('a chunk that takes long, once all of its run is handed out', () => {
     const { cluster } = withStraggler();
     cluster.pass(LONG_MS);
     const [reason] = explain(cluster.scheduler, 'r1', cluster.now);
-    assert.match(reason!.text, /in 1 chunks are being worked on, 1 of them at two nodes at once/);
+    assert.match(reason!.text, /2 tasks in 1 chunk are being worked on, 1 of them at two nodes at once/);
   });
 
   it('is given without what has been told of it', () => {

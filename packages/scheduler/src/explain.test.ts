@@ -18,7 +18,7 @@ describe('asked why a run is not done, the scheduler says', () => {
     cluster.join('a');
     cluster.submit('r1', { workload: 'primes' });
     assert.deepEqual(codes(cluster), ['NO_NODE_OFFERS_WORKLOAD']);
-    assert.match(reasons(cluster)[0]!.text, /none of the 1 connected nodes offers workload primes/);
+    assert.match(reasons(cluster)[0]!.text, /none of 1 connected node offers workload primes/);
   });
 
   it('LANES_BUSY and IN_FLIGHT while all it may use is at work', () => {
@@ -103,7 +103,7 @@ describe('asked why a run is not done, the scheduler says', () => {
     assert.deepEqual(codes(cluster), ['RETRY_BACKOFF']);
     const leftMs = cluster.wakeAt - 20;
     cluster.pass(20);
-    assert.equal(reasons(cluster)[0]!.text, `1 tasks wait ${leftMs} ms before they are tried again`);
+    assert.equal(reasons(cluster)[0]!.text, `1 task waits ${leftMs} ms before the next try`);
   });
 
   it('that tasks wait to be tried alone', () => {
@@ -133,7 +133,7 @@ describe('asked why a run is not done, the scheduler says', () => {
       {
         code: 'QUEUE_FULL',
         text:
-          '92 tasks wait until the queue has room; 8 chunks are in the queue or with the nodes that pull: a; ' +
+          '92 tasks wait until the queue has room; 8 chunks in the queue or with the nodes that pull: a; ' +
           'draining, so handed nothing: b',
       },
       {
@@ -164,9 +164,7 @@ describe('asked why a run is not done, the scheduler says', () => {
     cluster.join('a');
     cluster.submit('r1', { retries: 1, queued: true });
     cluster.complete(cluster.held()[0]!, [0], { retryAfterMs: [700] });
-    assert.deepEqual(reasons(cluster), [
-      { code: 'RETRY_BACKOFF', text: '1 tasks wait 700 ms before they are tried again' },
-    ]);
+    assert.deepEqual(reasons(cluster), [{ code: 'RETRY_BACKOFF', text: '1 task waits 700 ms before the next try' }]);
   });
 
   it('that a queue has to be emptied, where a queued run is stopped', () => {

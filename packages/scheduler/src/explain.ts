@@ -1,4 +1,5 @@
 /** Why a run is not done: each reason that holds it now, for people and for scripts. */
+import { counted } from '@regatta/kernel';
 import { limits } from './limits.ts';
 import type { Attempt, Node } from './node.ts';
 import type { Run } from './run.ts';
@@ -41,14 +42,14 @@ function whyNotHandedOut(scheduler: Scheduler, run: Run, now: number): Reason[] 
   const { workload } = run.plan;
   const able = [...scheduler.nodes.values()].filter((node) => node.workloads.has(workload));
   if (able.length === 0) {
-    const text = `none of the ${scheduler.nodes.size} connected nodes offers workload ${workload}`;
+    const text = `none of ${counted(scheduler.nodes.size, 'connected node')} offers workload ${workload}`;
     return [{ code: 'NO_NODE_OFFERS_WORKLOAD', text }];
   }
   const draining = able.filter((node) => !node.serves);
   if (draining.length === able.length) return [{ code: 'NODES_DRAINING', text: allDrainText(able, workload) }];
   const workAt = run.workAt(now);
   if (workAt > now) {
-    const text = `${run.pending} tasks wait ${Math.ceil(workAt - now)} ms before they are tried again`;
+    const text = `${waiting(run)} ${Math.ceil(workAt - now)} ms before the next try`;
     return [{ code: 'RETRY_BACKOFF', text }];
   }
   if (run.queue !== undefined) return [{ code: 'QUEUE_FULL', text: queueFullText(run, draining) }];
@@ -65,13 +66,15 @@ function allDrainText(nodes: readonly Node[], workload: string): string {
 
 function lanesBusyText(run: Run, draining: readonly Node[]): string {
   const busy = listed(servingNodes(run).map(busyText), '; ');
-  return `${run.pending} tasks wait for a lane; all are busy: ${busy}${asideText(run, draining)}`;
+  return `${waiting(run)} for a lane; all are busy: ${busy}${asideText(run, draining)}`;
 }
 
 function queueFullText(run: Run, draining: readonly Node[]): string {
-  const held = `${run.held} chunks are in the queue or with the nodes that pull: ${named(servingNodes(run))}`;
-  return `${run.pending} tasks wait until the queue has room; ${held}${asideText(run, draining)}`;
+  const held = `${counted(run.held, 'chunk')} in the queue or with the nodes that pull: ${named(servingNodes(run))}`;
+  return `${waiting(run)} until the queue has room; ${held}${asideText(run, draining)}`;
 }
+
+const waiting = ({ pending }: Run): string => `${counted(pending, 'task')} ${pending === 1 ? 'waits' : 'wait'}`;
 
 const servingNodes = (run: Run): Node[] =>
   [...run.shares.values()].filter((share) => share.serves).map((share) => share.node);
@@ -112,9 +115,10 @@ function inFlight(run: Run, now: number): Reason {
   const on = `${placeOf(run, oldest)}, for ${since} ms`;
   // A node may have told of a chunk's last task and not yet that the chunk is over.
   const where = from > to ? `attempt ${oldest.id}, has no task left, ${on}` : `tasks ${from}..${to} ${on}`;
-  const are = run.queue === undefined ? 'are being worked on' : 'are in the queue or being worked on';
+  const be = run.inFlight === 1 ? 'is' : 'are';
+  const are = `${be} ${run.queue === undefined ? '' : 'in the queue or '}being worked on`;
   const copied = run.copies === 0 ? '' : `, ${run.copies} of them at two nodes at once`;
-  const text = `${run.inFlight} tasks in ${run.held} chunks ${are}${copied}; the oldest, ${where}`;
+  const text = `${counted(run.inFlight, 'task')} in ${counted(run.held, 'chunk')} ${are}${copied}; the oldest, ${where}`;
   return { code: 'IN_FLIGHT', text: text + drainingText(run) };
 }
 

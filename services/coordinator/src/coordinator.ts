@@ -8,7 +8,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Broker } from '@regatta/broker';
-import { messageOf, RegattaError } from '@regatta/kernel';
+import { counted, messageOf, RegattaError } from '@regatta/kernel';
+import { atMost } from '@regatta/kernel/patience';
 import type { Logger } from 'pino';
 import { Engine, type EngineOptions } from './engine/engine.ts';
 import type { QueuedNews } from './engine/queue-news.ts';
@@ -21,7 +22,6 @@ import { JournalRecorder } from './journal/recorder.ts';
 import { recover } from './journal/recovery.ts';
 import type { RoleTaken } from './observe/label-values.ts';
 import type { JournalObserver } from './observe/observer.ts';
-import { atMost } from './patience.ts';
 
 export interface CoordinatorOptions {
   readonly engine: EngineOptions;
@@ -43,6 +43,8 @@ export interface CoordinatorObserver extends JournalObserver {
   /** Chunks of so many runs were lost and queued again. */
   requeued(runs: number): void;
 }
+
+const OWN_LEASE = 'the lease is still of the process that was at this address before, and will be over in seconds';
 
 interface Term {
   readonly engine: Engine;
@@ -67,6 +69,8 @@ export class Coordinator {
   #knewLeader = false;
   /** What was last said of who leads. */
   #said = '';
+  /** Since when the one that leads, as far as is known, is the same. */
+  #ledSince = 0;
   readonly #placed = Promise.withResolvers<void>();
   /** Terms begin and end one after another. */
   #changing: Promise<void> = Promise.resolve();
@@ -75,6 +79,7 @@ export class Coordinator {
     this.#options = options;
     if (options.broker !== undefined) return;
     this.#alone = new Engine(options.engine);
+    options.observer?.tookUp('leading');
     this.#placed.resolve();
   }
 
@@ -94,7 +99,10 @@ export class Coordinator {
       replicas,
       onElected: () => this.#change(() => this.#lead(broker)),
       onDeposed: (why) => this.#change(() => this.#stepDown(why)),
-      onLeader: (leader) => leader !== undefined && leader.id !== this.#id && this.#standBy(leader.addresses),
+      onLeader: (leader) => {
+        this.#ledSince = performance.now();
+        if (leader !== undefined && leader.id !== this.#id) this.#standBy(leader.addresses);
+      },
       onUncertain: (why) => why !== undefined && this.#doubt(why),
     });
     this.#campaign(broker, this.#leadership).catch((thrown) => {
@@ -117,10 +125,11 @@ export class Coordinator {
   #standBy(leaders: readonly string[]): void {
     this.#placed.resolve();
     this.#knewLeader = true;
-    const line = `this coordinator stands by; the one that leads is at ${leaders.join(', ')}`;
+    const waits = this.#waitsForItsOwnLease;
+    const line = waits ? OWN_LEASE : `this coordinator stands by; the one that leads is at ${leaders.join(', ')}`;
     if (line !== this.#said) {
       this.#options.log.info(line);
-      this.#options.observer?.tookUp('standing-by');
+      if (!waits) this.#options.observer?.tookUp('standing-by');
     }
     this.#said = line;
   }
@@ -134,12 +143,11 @@ export class Coordinator {
   get engine(): Engine {
     const engine = this.leading;
     if (engine !== undefined) return engine;
-    const leader = this.#leadership?.leader;
-    if (leader !== undefined && leader.id !== this.#id) {
-      const where = leader.addresses.join(', ');
+    if (this.role === 'standing-by') {
+      const where = this.leaderAddresses.join(', ');
       throw new RegattaError('NOT_LEADING', `this coordinator stands by; the one that leads is at ${where}`);
     }
-    const why = this.#leadership?.complaint ?? this.#standing;
+    const why = this.#leadership?.complaint ?? (this.#waitsForItsOwnLease ? OWN_LEASE : this.#standing);
     throw new RegattaError('NOT_LEADING', `no coordinator leads yet: ${why}`);
   }
 
@@ -151,7 +159,7 @@ export class Coordinator {
   get role(): 'leading' | 'uncertain' | 'standing-by' | 'idle' {
     if (this.leading !== undefined) return this.#leadership?.role === 'uncertain' ? 'uncertain' : 'leading';
     const leader = this.#leadership?.leader;
-    return leader !== undefined && leader.id !== this.#id ? 'standing-by' : 'idle';
+    return leader === undefined || leader.id === this.#id || this.#waitsForItsOwnLease ? 'idle' : 'standing-by';
   }
 
   /** Of the term that it leads; 0 while it does not, or has no journal. */
@@ -180,13 +188,16 @@ export class Coordinator {
 
   /** Where the one that leads is, as far as is known. */
   get leaderAddresses(): readonly string[] {
-    return this.#leadership?.leader?.addresses ?? [];
+    return this.#waitsForItsOwnLease ? [] : (this.#leadership?.leader?.addresses ?? []);
   }
 
-  /** The lease is still of one at this very address, who was there before this process and is gone. */
-  get waitsForItsOwnLease(): boolean {
-    const { role, leaderAddresses } = this;
-    return role === 'standing-by' && leaderAddresses.some((address) => this.#addresses.includes(address));
+  /** The lease is still of one at this very address, who was there before this process and is gone; soon it is over. */
+  get #waitsForItsOwnLease(): boolean {
+    const leader = this.#leadership?.leader;
+    if (leader === undefined || leader.id === this.#id) return false;
+    // Where others are reached under the same name, theirs is no lease that ends.
+    const isFresh = performance.now() - this.#ledSince < 2 * limits.leaseMs;
+    return isFresh && leader.addresses.some((address) => this.#addresses.includes(address));
   }
 
   get #leads(): boolean {
@@ -288,7 +299,10 @@ export class Coordinator {
       }
       this.#knewLeader = true;
       this.#said = '';
-      log.info({ term, steps, runs: active.size, ms }, `this coordinator leads, ${active.size} runs go on`);
+      log.info(
+        { term, steps, runs: active.size, ms },
+        `this coordinator leads, ${counted(active.size, 'run goes on', 'runs go on')}`,
+      );
     } catch (thrown) {
       await queue?.close();
       journal?.close();

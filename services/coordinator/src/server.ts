@@ -8,9 +8,11 @@ import { ReflectionService } from '@grpc/reflection';
 import { Broker, type BrokerOptions, type BrokerState } from '@regatta/broker';
 import { RegattaError } from '@regatta/kernel';
 import { controlService as controlDefinition, nodeLinkService as nodeLinkDefinition } from '@regatta/proto/services';
-import { HealthImplementation } from 'grpc-health-check';
+import { service as healthDefinition } from 'grpc-health-check';
 import type { Logger } from 'pino';
+import { Connections } from './access/connections.ts';
 import { connectionBounds, guard, serverCredentials } from './access/guard.ts';
+import { healthService } from './access/health.ts';
 import type { Refusals } from './access/refusals.ts';
 import { RefusedNodes } from './agents/refused-nodes.ts';
 import { nodeLinkService } from './agents/server.ts';
@@ -88,6 +90,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   };
   const observer = observing?.observer;
   const coordinator = new Coordinator({ engine, broker, replicas, bytesPerSnapshot, log, observer });
+  const connections = new Connections(log);
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,
     'grpc.max_send_message_length': limits.messageBytesMax,
@@ -95,14 +98,14 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     ...connectionBounds(),
     // Two coordinators on one port would each get some of the nodes.
     'grpc.so_reuseport': 0,
-    ...(token !== undefined && { interceptors: [guard(token, refusals)] }),
+    ...(token !== undefined && { interceptors: [guard(token, refusals, connections)] }),
   });
   const refusedNodes = new RefusedNodes();
   const onRefused = (code: string): void => observing?.refusedNode(code);
   server.addService(nodeLinkDefinition, nodeLinkService(coordinator, log, refusedNodes, onRefused));
   const self = { version, access, refusedNodes, metricsUrl: () => observing?.url ?? '' };
   server.addService(controlDefinition, controlService(coordinator, self, log));
-  new HealthImplementation({ '': 'SERVING', 'regatta.v1.ControlService': 'SERVING' }).addToServer(server);
+  server.addService(healthDefinition, healthService(['', 'regatta.v1.ControlService']));
   const files = ['regatta/v1/control.proto', 'regatta/v1/node.proto'];
   new ReflectionService(loadSync(files, { includeDirs: [PROTO_ROOT] })).addToServer(server);
   const stop = async (): Promise<void> => {
@@ -113,8 +116,9 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   };
   try {
     const port = await bind(server, listen);
+    connections.watch(server, token === undefined);
     const address = `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
-    await observing?.serve(coordinator, broker, refusals);
+    await observing?.serve(coordinator, broker, refusals, connections);
     coordinator.start([advertise ?? reachable(address)]);
     // Not before: one that cannot listen says that and nothing else.
     tellOf(broker, unconnected, log);

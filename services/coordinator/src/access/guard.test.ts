@@ -17,10 +17,11 @@ import {
 import { type ControlServiceServer, GetStatusResponse } from '@regatta/proto/control';
 import { Heartbeat, type NodeLinkServiceServer } from '@regatta/proto/node';
 import { ControlClient, controlService, NodeLinkClient, nodeLinkService } from '@regatta/proto/services';
-import { HealthImplementation, service as healthService } from 'grpc-health-check';
+import { service as healthDefinition } from 'grpc-health-check';
 import { Client } from '../cli/client.ts';
 import { limits } from '../engine/limits.ts';
 import { connectionBounds, guard, serverCredentials } from './guard.ts';
+import { healthService } from './health.ts';
 
 const TOKEN = 'the-right-token-0123';
 /** Short, so that a test need not wait for it. */
@@ -34,7 +35,7 @@ let heard: string[];
 
 before(async () => {
   const note = (door: string, reason: string): void => void refused.push(`${door} ${reason}`);
-  const interceptors = [guard(TOKEN, { note })];
+  const interceptors = [guard(TOKEN, { note }, { letIn: () => {} })];
   const sizes = { 'grpc.max_receive_message_length': limits.messageBytesMax };
   server = new Server({ ...sizes, ...connectionBounds(IDLE_MS), interceptors });
   const control: Partial<ControlServiceServer> = {
@@ -50,7 +51,7 @@ before(async () => {
   server.addService(controlService, control as UntypedServiceImplementation);
   const link: NodeLinkServiceServer = { connect: (stream) => void stream.on('data', () => heard.push('frame')) };
   server.addService(nodeLinkService, link);
-  new HealthImplementation({ '': 'SERVING' }).addToServer(server);
+  server.addService(healthDefinition, healthService(['']));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', serverCredentials(), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
@@ -188,7 +189,7 @@ async function pour(stream: ClientHttp2Stream, mib: number): Promise<void> {
   }
 }
 
-const HealthClient = makeGenericClientConstructor(healthService, 'Health');
+const HealthClient = makeGenericClientConstructor(healthDefinition, 'Health');
 
 /** @returns what it was told, or the code that it was refused with */
 async function watched(token?: string): Promise<unknown> {

@@ -18,6 +18,7 @@ import {
 } from '@grpc/grpc-js';
 import { judge } from '@regatta/access';
 import { limits } from '../engine/limits.ts';
+import type { Connections } from './connections.ts';
 import type { Refusals, Refused } from './refusals.ts';
 
 /** G1. */
@@ -33,7 +34,7 @@ const WORDS = {
 
 /** @param token that calls must carry as `authorization: Bearer TOKEN` */
 export const guard =
-  (token: string, refusals: Pick<Refusals, 'note'>): ServerInterceptor =>
+  (token: string, refusals: Pick<Refusals, 'note'>, connections: Pick<Connections, 'letIn'>): ServerInterceptor =>
   ({ path }, call) => {
     if (path === OPEN) {
       bound(call);
@@ -44,7 +45,10 @@ export const guard =
         const verdict = judge(metadata.get(HEADER)[0]?.toString(), token);
         // What is not passed on cannot be told by mistake.
         metadata.remove(HEADER);
-        if (verdict === 'accepted') return next(metadata);
+        if (verdict === 'accepted') {
+          connections.letIn(insideOf(call).stream.session);
+          return next(metadata);
+        }
         refusals.note('grpc', verdict, call.getPeer());
         bound(call);
         call.sendStatus({ code: status.UNAUTHENTICATED, details: WORDS[verdict] });
@@ -62,9 +66,11 @@ interface Inside {
   maxReceiveMessageSize: number;
 }
 
+const insideOf = (call: Call): Inside => call as unknown as Inside;
+
 /** G3. */
 function bound(call: Call): void {
-  const inside = call as unknown as Inside;
+  const inside = insideOf(call);
   inside.decoder.maxReadMessageLength = limits.openCallBytesMax;
   // Of what a few bytes may be unpacked to.
   inside.maxReceiveMessageSize = limits.openCallBytesMax;

@@ -1,4 +1,6 @@
 /** Calls that were refused for want of the right token: all are counted, and few are worth a line in the log. */
+import { NowAndThen } from '@regatta/access';
+import { counted } from '@regatta/kernel';
 import type { Logger } from 'pino';
 import { limits } from '../engine/limits.ts';
 
@@ -24,15 +26,11 @@ const WHAT = {
 } as const satisfies Record<Door, Record<Refused, string>>;
 
 export class Refusals {
-  readonly #log: Pick<Logger, 'warn'>;
   readonly #counts = { grpc: { missing: 0, wrong: 0 }, metrics: { missing: 0, wrong: 0 } };
-  /** Since the last line: however many peers there are, this is all that is kept of them. */
-  #unsaid = 0;
-  #last = '';
-  #quiet: NodeJS.Timeout | undefined;
+  readonly #lines: NowAndThen;
 
   constructor(log: Pick<Logger, 'warn'>) {
-    this.#log = log;
+    this.#lines = new NowAndThen(limits.refusalLogMs, (line) => log.warn(this.counts, line));
   }
 
   /** Since this process started. */
@@ -43,20 +41,10 @@ export class Refusals {
   /** @param peer its address */
   note(door: Door, reason: Refused, peer: string): void {
     this.#counts[door][reason]++;
-    this.#unsaid++;
-    this.#last = `the last from ${peer}: ${WHAT[door][reason]}`;
-    if (this.#quiet === undefined)
-      this.#say(`refused a ${door === 'grpc' ? 'call' : 'look at metrics'} from ${peer}: ${WHAT[door][reason]}`);
-  }
-
-  #say(line: string): void {
-    this.#log.warn(this.counts, line);
-    this.#unsaid = 0;
-    this.#quiet = setTimeout(() => {
-      this.#quiet = undefined;
-      if (this.#unsaid > 0) this.#say(`refused ${this.#unsaid} more calls, ${this.#last}`);
-    }, limits.refusalLogMs);
-    // It must not keep a coordinator that ends alive.
-    this.#quiet.unref();
+    const why = `${peer}: ${WHAT[door][reason]}`;
+    this.#lines.note(
+      `refused a ${door === 'grpc' ? 'call' : 'look at metrics'} from ${why}`,
+      (count) => `refused ${counted(count, 'more call')}, the last from ${why}`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 /** What an entry's runs say of it. */
-import { median } from '@regatta/kernel';
+import { counted, median } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
-import { milliseconds, plural } from '../cli/render/format.ts';
+import { milliseconds } from '../cli/render/format.ts';
 import type { NodeView, RunSpec, RunView } from '../cli/views.ts';
 import { type Entry, totalCores } from './entries.ts';
 
@@ -83,8 +83,8 @@ function faultsOf(samples: readonly Sample[]): string[] {
   const throttled = sum(({ accounting }) => accounting.throttledMs);
   const digests = new Set(samples.map(({ digest }) => digest)).size;
   return [
-    failed > 0 ? `${plural(failed, 'task')} did not succeed` : '',
-    lost > 0 ? `${plural(lost, 'attempt')} lost: a node or host process died in mid-race` : '',
+    failed > 0 ? `${counted(failed, 'task')} did not succeed` : '',
+    lost > 0 ? `${counted(lost, 'attempt')} lost: a node or host process died in mid-race` : '',
     throttled > 0 ? `throttled for ${milliseconds(throttled)} by the CPU quota` : '',
     digests > 1 ? 'its own runs gave different results' : '',
   ].filter((fault) => fault !== '');

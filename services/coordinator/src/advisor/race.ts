@@ -6,12 +6,11 @@
  * - R3: equal work gives equal results: where digests differ the race fails.
  * - R4: a run whose node was lost or throttled measured something else, and its entry is not valid.
  */
-import { RegattaError } from '@regatta/kernel';
+import { counted, RegattaError } from '@regatta/kernel';
 import type { Parameters } from '@regatta/workloads';
 import type { Client } from '../cli/client.ts';
 import { Interrupted } from '../cli/exit.ts';
 import { submitAndFollow } from '../cli/follow.ts';
-import { plural } from '../cli/render/format.ts';
 import { collect, digestOf } from '../cli/results.ts';
 import { type PlannedRun, type PolitenessOptions, planRun } from '../cli/run-options.ts';
 import type { NodeView, RunSpec, RunView } from '../cli/views.ts';
@@ -128,7 +127,7 @@ async function runRounds(
   for (let round = 0; round <= repeat; round++) {
     const label = round === 0 ? 'warming up' : `round ${round}/${repeat}`;
     for (const [i, { model, nodes, spec }] of entries.entries()) {
-      const title = `${label}: ${model} on ${plural(nodes, 'node')}`;
+      const title = `${label}: ${model} on ${counted(nodes, 'node')}`;
       samples[i]!.push({ ...(await enter({ ...planned, spec }, title)), warmUp: round === 0 });
     }
     sayRound(round, repeat);

@@ -1,6 +1,8 @@
 /** Who won, and why, in figures of this very race. */
+
+import { counted } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
-import { bytes, milliseconds, plural, times } from '../cli/render/format.ts';
+import { bytes, milliseconds, times } from '../cli/render/format.ts';
 import type { EntryResult } from './measure.ts';
 
 export interface Verdict {
@@ -40,7 +42,7 @@ function reasons(
 ): string[] {
   const { wallMs, speedup, efficiency } = winner;
   const said = [
-    `${milliseconds(wallMs.median)}, ${times(speedup)} serial on ${plural(cores, 'core')} (efficiency ${efficiency.toFixed(2)})`,
+    `${milliseconds(wallMs.median)}, ${times(speedup)} serial on ${counted(cores, 'core')} (efficiency ${efficiency.toFixed(2)})`,
   ];
   const tied = equals.filter((entry) => entry !== winner);
   if (tied.length > 0) {
@@ -79,7 +81,7 @@ function widthText(valid: readonly EntryResult[]): string[] {
   const cost = ({ wallMs, peakRssBytes }: EntryResult): string =>
     `${milliseconds(wallMs.median)} and ${bytes(peakRssBytes)}`;
   return [
-    `${plural(threads.shape.threads, 'thread')} took ${cost(threads)}, one with ${async.shape.concurrency} tasks in flight ${cost(async)}`,
+    `${counted(threads.shape.threads, 'thread')} took ${cost(threads)}, one with ${counted(async.shape.concurrency, 'task')} in flight ${cost(async)}`,
   ];
 }
 

@@ -7,13 +7,13 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isBeyondLoopback } from '@regatta/access';
 import type { LimitView } from '@regatta/kernel';
-import type {
-  Demand,
-  Heartbeat,
-  Hello,
-  LateFailure as WireLateFailure,
-  Outcome as WireOutcome,
-  Permits as WirePermits,
+import {
+  type Demand,
+  type Heartbeat,
+  type Hello,
+  type LateFailure as WireLateFailure,
+  type Outcome as WireOutcome,
+  type Permits as WirePermits,
   Timing as WireTiming,
 } from '@regatta/proto/node';
 import { negotiate } from '@regatta/proto/version';
@@ -170,7 +170,8 @@ export function outcomeOf(wire: WireOutcome): Outcome {
     stack: cut(stack, limits.stackCharactersMax),
     ...(wire.retryAfterMs[i]! > 0 && { retryAfterMs: amount(wire.retryAfterMs[i]!, limits.measuredMsMax) }),
   }));
-  const timing = timingOf(wire.timing, to - from);
+  // Left out, it says what its zeros would.
+  const timing = timingOf(wire.timing ?? WireTiming.fromPartial({}), to - from);
   return { attemptId, runId, from, to, results, failures, timing, end: endOf(wire) };
 }
 
@@ -206,24 +207,8 @@ function endOf({ end }: WireOutcome): Outcome['end'] {
   }
 }
 
-const NO_TIMING: Timing = {
-  wallUs: new Uint32Array(0),
-  cpuUs: new Uint32Array(0),
-  cpuMs: 0,
-  laneMs: 0,
-  waitMs: 0,
-  serializeMs: 0,
-  residentMs: 0,
-  bytes: 0,
-  host: 0,
-  hostRssBytes: 0,
-  stallMs: 0,
-  throttledMs: 0,
-};
-
 /** @throws Error where it does not time each task, or none */
-function timingOf(wire: WireTiming | undefined, tasks: number): Timing {
-  if (wire === undefined) return NO_TIMING;
+function timingOf(wire: WireTiming, tasks: number): Timing {
   const [wallUs, cpuUs] = [uint32s(wire.wallUs), uint32s(wire.cpuUs)];
   for (const { length } of [wallUs, cpuUs])
     if (length !== 0 && length !== tasks) throw new Error(`it times ${length} of ${tasks} tasks`);

@@ -16,6 +16,9 @@ export interface RefusedNode {
 /** Looking for the one that leads, and having been silent for long, are no faults of a node. */
 const NO_FAULTS: ReadonlySet<string> = new Set(['NOT_LEADING', 'LEASE_EXPIRED']);
 
+/** Whether somebody should look at a node that was refused with this code. */
+export const isFault = (code: string): boolean => !NO_FAULTS.has(code);
+
 export class RefusedNodes {
   /** By who and why; the newest last. */
   readonly #refused = new Map<string, RefusedNode>();
@@ -26,7 +29,7 @@ export class RefusedNodes {
   }
 
   note({ nodeId, address, code, message }: Pick<RefusedNode, 'nodeId' | 'address' | 'code' | 'message'>): void {
-    if (NO_FAULTS.has(code)) return;
+    if (!isFault(code)) return;
     // A node that tries again does so from another port.
     const host = address.slice(0, Math.max(0, address.lastIndexOf(':')));
     const name = nodeId === '' ? '' : shown(nodeId);

@@ -92,6 +92,8 @@ function unavailable(details: string, because: string, address: string, begun: b
   return new Unanswered(address, lack, because, message, lack === 'nobody' || !begun);
 }
 
-/** gRPC's words without its own circumstances. */
+/** gRPC's words without its own circumstances, and without the time of day that it tells some in. */
 const firstLine = (text: string): string =>
-  (/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(text)?.[1] ?? text.split('\n')[0] ?? '').trim();
+  (/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(text)?.[1] ?? text.split('\n')[0] ?? '')
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
+    .trim();

@@ -67,9 +67,11 @@ export class LeaderSearch<Stub extends { close(): void }> {
       const waited = performance.now() - startedAt;
       const standBy = misses.find(({ lack }) => lack === 'standsBy');
       if (standBy === undefined && successorMs === undefined) throw nobodyOf(misses);
-      if (waited > (successorMs ?? limits.leaderMsMax)) throw noLeaderOf(misses, waited);
+      const patienceMs = successorMs ?? limits.leaderMsMax;
+      if (waited > patienceMs) throw noLeaderOf(misses, waited);
       if (!said && waited > limits.leaderQuietMs) {
-        this.#sayOnce(`waiting for a coordinator that leads: ${(standBy ?? misses[0]!).why}`);
+        const { address, why } = standBy ?? misses[0]!;
+        this.#sayOnce(`waiting up to ${patienceMs / 1000} s for a coordinator that leads; ${address}: ${why}`);
         said = true;
       }
       await sleep(limits.leaderLookMs);

@@ -1,18 +1,10 @@
 /** Where NATS is and who to be there, as `serve` and `doctor` are told. */
-import { type Command, Option } from 'commander';
+import { natsOptions } from '@regatta/broker';
+import type { Command } from 'commander';
+import { optionOf } from './options.ts';
 
 /** @param what the servers are for */
-export const addNatsOptions = (command: Command, what: string): Command =>
-  command
-    .addOption(new Option('--nats <url,...>', what).env('REGATTA_NATS'))
-    .addOption(new Option('--nats-user <name>', 'who to be there').env('REGATTA_NATS_USER'))
-    .addOption(
-      new Option('--nats-password-file <file>', 'that holds the password of that user').env(
-        'REGATTA_NATS_PASSWORD_FILE',
-      ),
-    )
-    .addOption(
-      new Option('--nats-token-file <file>', 'that holds a token, where NATS asks for one instead').env(
-        'REGATTA_NATS_TOKEN_FILE',
-      ),
-    );
+export function addNatsOptions(command: Command, what: string): Command {
+  for (const option of natsOptions(what)) command.addOption(optionOf(option));
+  return command;
+}

@@ -76,6 +76,10 @@ const coordinatorOption = (): Option =>
     .env('REGATTA_COORDINATOR')
     .argParser(coordinators);
 
+/** One that both services have, as the package says that knows what it is about. */
+export const optionOf = (one: { readonly flags: string; readonly text: string; readonly env: string }): Option =>
+  new Option(one.flags, one.text).env(one.env);
+
 export const jsonOption = (): Option => new Option('--json', 'print one JSON object, and nothing else, on stdout');
 
 /** Options that every command with a cluster has. */

@@ -5,6 +5,7 @@ import { brokerLimitViews } from '@regatta/broker';
 import { metricsLimitViews } from '@regatta/observe/limits';
 import { protoLimits } from '@regatta/proto/limits';
 import { limits as schedulerLimits } from '@regatta/scheduler';
+import { doorLimitViews } from '../access/limits.ts';
 import { OPEN_TO_ALL } from '../access/refusals.ts';
 import { RefusedNodes } from '../agents/refused-nodes.ts';
 import { Engine } from '../engine/engine.ts';
@@ -31,7 +32,7 @@ for (const [part, table] of Object.entries({
 })) {
   for (const [name, value] of Object.entries(table)) kept[`${part}.${name}`] = value;
 }
-for (const { name, value } of accessLimitViews()) kept[`access.${name}`] = value;
+for (const { name, value } of [...accessLimitViews(), ...doorLimitViews()]) kept[`access.${name}`] = value;
 for (const { name, value } of [...metricsLimitViews(), ...observingLimitViews()]) kept[`metrics.${name}`] = value;
 for (const { name, value } of brokerLimitViews()) kept[`broker.${name}`] = value;
 for (const [name, { value }] of Object.entries(protoLimits)) kept[`proto.${name}`] = value;

@@ -110,6 +110,9 @@ function judgeRole(name: string, { role, leaders, complaint }: DescriptionView):
     case 'uncertain':
       return warning('leads, and cannot renew its lease just now', 'look at NATS below, and at its log');
     case 'idle':
+      // It was killed, and started again.
+      if (/the lease is still of the process that was at this address/.test(complaint))
+        return warning(complaint, 'look again in a few seconds');
       return wrong(complaint || 'no coordinator leads', 'mend what it says of NATS; its log has more');
   }
 }

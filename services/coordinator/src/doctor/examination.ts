@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsSite } from '@regatta/broker';
 import { Client } from '../cli/client.ts';
-import type { CoordinatorView, NodeView } from '../cli/views.ts';
+import type { CoordinatorView, NodeView, RunView } from '../cli/views.ts';
 import { type CoordinatorFacts, examineCoordinator, judgeCoordinator, judgeLeadership } from './coordinators.ts';
 import { about, type Finding } from './finding.ts';
 import { examineGrafana, judgeGrafana } from './grafana.ts';
@@ -48,6 +48,7 @@ interface Fleet {
   readonly nodes: Outcome<readonly NodeView[]>;
   /** A moment before. */
   readonly before: readonly NodeView[];
+  readonly runs: readonly RunView[];
 }
 
 const NOBODY_LEADS = failed('no coordinator that leads has answered');
@@ -90,7 +91,7 @@ async function examineCluster({ coordinators: given = [], token }: DoctorOptions
   const fleet = leader && (await examineFleet(leader.address, token));
   const nodes = fleet?.nodes.kind === 'answered' ? fleet.nodes.value : [];
   const metrics = await examinePorts(coordinators, nodes);
-  return { coordinators, fleet: fleet ?? { status: NOBODY_LEADS, nodes: NOBODY_LEADS, before: [] }, metrics };
+  return { coordinators, fleet: fleet ?? { status: NOBODY_LEADS, nodes: NOBODY_LEADS, before: [], runs: [] }, metrics };
 }
 
 const isLeading = ({ itself }: CoordinatorFacts): boolean =>
@@ -99,13 +100,18 @@ const isLeading = ({ itself }: CoordinatorFacts): boolean =>
 async function examineFleet(address: string, token: string | undefined): Promise<Fleet> {
   const client = new Client(address, { token, alone: true, say: () => {} });
   try {
-    const [status, first] = await Promise.all([probe(() => client.status()), probe(() => client.nodes())]);
+    const [status, first, listed] = await Promise.all([
+      probe(() => client.status()),
+      probe(() => client.nodes()),
+      probe(() => client.runs(limits.runsLookedAtMax)),
+    ]);
+    const runs = listed.kind === 'answered' ? listed.value : [];
     const hasQuota = first.kind === 'answered' && first.value.some(({ quotaLimited }) => quotaLimited);
     // Only a quota holds a node back.
-    if (!hasQuota) return { status, nodes: first, before: [] };
+    if (!hasQuota) return { status, nodes: first, before: [], runs };
     await sleep(limits.throttleLookMs);
     const nodes = await probe(() => client.nodes());
-    return { status, nodes, before: first.value };
+    return { status, nodes, before: first.value, runs };
   } finally {
     client.close();
   }
@@ -121,7 +127,7 @@ async function toldNats(
   return examineNats({ ...credentials, servers: status.natsServers }, credentials !== undefined, monitor);
 }
 
-function judgeFleet({ status, nodes, before }: Fleet): Finding[] {
+function judgeFleet({ status, nodes, before, runs }: Fleet): Finding[] {
   const found: Finding[] = [];
   const { wrong } = about('coordinator', 'status');
   if (status.kind === 'answered') found.push(...judgeStatus(status.value, Date.now()));
@@ -130,7 +136,7 @@ function judgeFleet({ status, nodes, before }: Fleet): Finding[] {
   if (nodes.kind === 'failed') {
     if (nodes !== NOBODY_LEADS) found.push(wrong(`it does not tell of its nodes: ${nodes.why}`, 'see its log'));
   } else if (status.kind === 'answered') {
-    found.push(...judgeNodes({ nodes: nodes.value, before, version: status.value.version }));
+    found.push(...judgeNodes({ nodes: nodes.value, before, runs, version: status.value.version }));
   }
   return found;
 }

@@ -5,6 +5,7 @@ export const { limits, views: doctorLimitViews } = defineLimits({
   checkMsMax: limit(2_000, 'ms', 'for each check; one that takes longer is told of as such'),
   answerBytesMax: limit(16_777_216, 'bytes', 'that Prometheus or Grafana may answer'),
   throttleLookMs: limit(1_000, 'ms', 'between two looks at how long a quota held nodes back'),
+  runsLookedAtMax: limit(100, 'runs', 'that were submitted last, for how wide they are on each node'),
   clockMsWarning: limit(500, 'ms', "between two hosts' clocks, beyond which it warns"),
   clockMsWrong: limit(10_000, 'ms', "between two hosts' clocks, beyond which that is wrong"),
   natsRoundTripMsWarning: limit(50, 'ms', 'to NATS and back, beyond which it warns'),

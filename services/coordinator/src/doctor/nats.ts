@@ -1,6 +1,6 @@
 /** NATS as it is reached from here: asked, not judged. What is wrong with what it says is nats-judgement's. */
 import { Broker, type Connected, type NatsSite, streamDifferences } from '@regatta/broker';
-import { RegattaError } from '@regatta/kernel';
+import { counted, RegattaError } from '@regatta/kernel';
 import type { NatsError, StreamInfo } from 'nats';
 import { queueStreams } from '../fanout/streams.ts';
 import { journalStream } from '../journal/log.ts';
@@ -116,7 +116,7 @@ async function infoOf(jsm: Connected['jsm'], name: string): Promise<StreamInfo |
 function factsOf({ config, state, cluster }: StreamInfo): Omit<StreamFacts, 'essential' | 'settled'> {
   const behind = (cluster?.replicas ?? [])
     .filter(({ current, offline }) => offline || !current)
-    .map(({ name, offline, lag }) => `${name} is ${offline ? 'offline' : `${lag ?? 0} operations behind`}`);
+    .map(({ name, offline, lag }) => `${name} is ${offline ? 'offline' : `${counted(lag ?? 0, 'operation')} behind`}`);
   return { usedBytes: state.bytes, mostBytes: Math.max(0, config.max_bytes), replicas: config.num_replicas, behind };
 }
 

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nodeView } from '../cli/render/testing/views.ts';
+import { nodeView, runView } from '../cli/render/testing/views.ts';
 import type { NodeView } from '../cli/views.ts';
 import type { Finding } from './finding.ts';
 import { judgeNodes } from './nodes.ts';
 
 const GIB = 2 ** 30;
+const WIDE = { node: 'n1', tasks: 1, chunks: 1, hosts: 8, shape: { processes: 8, threads: 1, concurrency: 1 } };
 const judge = (...nodes: Partial<NodeView>[]): Finding[] =>
-  judgeNodes({ nodes: nodes.map((over) => nodeView(over)), before: [], version: '0.1.0' });
+  judgeNodes({ nodes: nodes.map((over) => nodeView(over)), before: [], runs: [], version: '0.1.0' });
 const named = (findings: readonly Finding[], name: string): Finding => {
   const [found, ...more] = findings.filter((one) => one.name === name);
   assert.ok(found !== undefined && more.length === 0, `${name} in ${JSON.stringify(findings)}`);
@@ -40,45 +41,10 @@ describe('nodes', () => {
   });
 });
 
-describe('the cores of a node', () => {
-  const cores = (over: Partial<NodeView>): Finding => named(judge(over), 'n1 cores');
-
-  it('are wrong where it works with more than its machine has, or its quota allows', () => {
-    const tooMany = cores({ cores: 8 });
-    assert.deepEqual([tooMany.level, tooMany.what], ['wrong', 'works with 8, and has 2: its lanes hold each other up']);
-    const squeezed = cores({ cores: 8, osCores: 8, quota: 0.5, quotaLimited: true });
-    assert.equal(squeezed.level, 'wrong');
-    assert.match(squeezed.what, /works with 8, and has a quota of 0\.5, of 8/);
-    assert.match(squeezed.mend!, /--cores 1 /);
-  });
-
-  it('may be one on a quota of half a core, and fewer than there are', () => {
-    assert.equal(cores({ cores: 1, quota: 0.5, quotaLimited: true }).level, 'ok');
-    assert.equal(cores({ cores: 1 }).level, 'ok');
-  });
-
-  it('are warned of where the last one has only part of one', () => {
-    assert.equal(cores({ cores: 3, osCores: 8, quota: 2.5, quotaLimited: true }).level, 'warning');
-    assert.equal(cores({ cores: 2, osCores: 8, quota: 2.5, quotaLimited: true }).level, 'ok');
-  });
-
-  it('are warned of where the quota holds the node back just now, not where it once did', () => {
-    const quota = { quota: 1, quotaLimited: true, cores: 1 };
-    const at = (beforeMs: number, pid = 1): Finding => {
-      const nodes = [nodeView({ ...quota, throttledMs: 5_000 })];
-      const before = [nodeView({ ...quota, throttledMs: beforeMs, pid })];
-      return named(judgeNodes({ nodes, before, version: '0.1.0' }), 'n1 cores');
-    };
-    assert.equal(at(5_000).level, 'ok');
-    const held = at(4_700);
-    assert.deepEqual([held.level, /held it back for 300 ms/.test(held.what)], ['warning', true]);
-    // Of another process of that name.
-    assert.equal(at(100, 2).level, 'ok');
-  });
-
-  it('are warned of where nodes share fewer than they work with together', () => {
+describe('nodes on one machine', () => {
+  it('are warned of where they share fewer cores than they work with together', () => {
     const pair = judge({ id: 'a', cores: 2 }, { id: 'b', cores: 2 });
-    assert.equal(named(pair, 'sharing').what, 'a and b share 2 cores and work with 4');
+    assert.equal(named(pair, 'sharing').what, 'a and b share 2 cores and work with 4 lanes');
     assert.ok(!judge({ id: 'a', cores: 1 }, { id: 'b', cores: 1 }).some(({ name }) => name === 'sharing'));
     assert.ok(!judge({ id: 'a', machine: 'x' }, { id: 'b', machine: 'y' }).some(({ name }) => name === 'sharing'));
   });
@@ -98,6 +64,20 @@ describe('the memory of a node', () => {
 
   it('is not judged of a node that tells no limit', () => {
     assert.equal(named(judge({ limits: [] }), 'n1 memory').level, 'ok');
+  });
+});
+
+describe('the lanes of a node', () => {
+  it('are judged with the runs that go on, and by what held it back since the look before', () => {
+    const facts = { nodes: [nodeView({ throttledMs: 5_000 })], runs: [], version: '0.1.0' };
+    const at = (throttledMs: number, pid = 1): Finding =>
+      named(judgeNodes({ ...facts, before: [nodeView({ throttledMs, pid })] }), 'n1 lanes');
+    assert.equal(at(5_000).level, 'ok');
+    assert.match(at(4_700).what, /held it back for 300 ms just now$/);
+    // Of another process of that name.
+    assert.equal(at(100, 2).level, 'ok');
+    const runs = [runView({ state: 'running' }, { nodes: [WIDE] })];
+    assert.match(named(judgeNodes({ ...facts, before: [], runs }), 'n1 lanes').what, /run-1 has 8 there/);
   });
 });
 

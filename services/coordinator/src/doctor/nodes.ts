@@ -1,19 +1,23 @@
-/** Each connected node, as the coordinator knows it: version, clock, cores, memory, its way to NATS. */
-import { bytes, milliseconds } from '../cli/render/format.ts';
-import type { NodeView } from '../cli/views.ts';
+/** Each connected node, as the coordinator knows it: version, clock, lanes, memory, its way to NATS. */
+import { counted } from '@regatta/kernel';
+import { bytes } from '../cli/render/format.ts';
+import type { NodeView, RunView } from '../cli/views.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
+import { coresText, judgeLanes } from './lanes.ts';
 import { compareVersions } from './versions.ts';
 
 export interface FleetFacts {
   /** Now, and the same a moment before. */
   readonly nodes: readonly NodeView[];
   readonly before: readonly NodeView[];
+  /** Those that were submitted last. */
+  readonly runs: readonly RunView[];
   /** Of the coordinator. */
   readonly version: string;
 }
 
-export function judgeNodes({ nodes, before, version }: FleetFacts): Finding[] {
+export function judgeNodes({ nodes, before, runs, version }: FleetFacts): Finding[] {
   const connected = connectedOf(nodes);
   if (connected.length === 0) {
     const mend = 'start one on each host that shall work: regatta-node-agent --coordinator HOST:PORT';
@@ -25,7 +29,7 @@ export function judgeNodes({ nodes, before, version }: FleetFacts): Finding[] {
   const found = connected.flatMap((node) => [
     judgeVersion(node, version),
     clockOf(node),
-    judgeCores(node, throttled(node)),
+    judgeLanes(node, runs, throttled(node)),
     judgeMemory(node),
     ...judgeQueue(node),
   ]);
@@ -47,26 +51,6 @@ function clockOf({ id, clockOffsetMs, clockRoundTripMs }: NodeView): Finding {
   if (clockOffsetMs === null) return about('nodes', name).ok('not known yet: it has told too little of it so far');
   return judgeClock({ group: 'nodes', name }, clockOffsetMs, clockRoundTripMs, "the coordinator's");
 }
-
-/** @param throttledMs in the moment between two looks */
-function judgeCores({ id, cores, osCores, quota, quotaLimited }: NodeView, throttledMs: number): Finding {
-  const { ok, warning, wrong } = about('nodes', `${id} cores`);
-  const has = quotaLimited ? `a quota of ${round(quota)}, of ${osCores}` : `${osCores}`;
-  const what = `works with ${cores}, and has ${has}`;
-  const mend = `start it with --cores ${Math.max(1, Math.floor(quota))} or without --cores, or give its container more`;
-  if (cores > Math.max(1, Math.ceil(quota))) return wrong(`${what}: its lanes hold each other up`, mend);
-  if (throttledMs > 0) {
-    return warning(
-      `${what}: the quota held it back for ${milliseconds(throttledMs)} just now`,
-      'give its container more CPU',
-    );
-  }
-  // One core is the least.
-  if (cores > quota && cores > 1) return warning(`${what}: a quota of parts makes the last lane slow`, mend);
-  return ok(what);
-}
-
-const round = (cores: number): string => String(Number(cores.toFixed(2)));
 
 /** Each core may have a host process at its limit. */
 function judgeMemory({ id, cores, memoryBytes, limits }: NodeView): Finding {
@@ -103,7 +87,7 @@ function judgeSharing(nodes: readonly NodeView[]): Finding[] {
     const quota = Math.max(...sharers.map((node) => node.quota));
     if (sharers.length < 2 || cores <= Math.max(1, quota)) return [];
     const who = sharers.map(({ id }) => id).join(' and ');
-    const what = `${who} share ${round(quota)} cores and work with ${cores}`;
+    const what = `${who} share ${coresText(quota)} and work with ${counted(cores, 'lane')}`;
     return [
       about('nodes', 'sharing').warning(what, 'give each a part of them by --cores, or a quota; or run one a machine'),
     ];

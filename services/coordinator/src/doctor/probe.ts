@@ -4,6 +4,7 @@
  * - P1: a probe never rejects, and never takes longer than its limit, whatever is at the other end.
  */
 import { messageOf, RegattaError } from '@regatta/kernel';
+import { atMost } from '@regatta/kernel/patience';
 import { limits } from './limits.ts';
 
 export type Outcome<T> =
@@ -17,13 +18,11 @@ export async function probe<T>(
   msMax: number = limits.checkMsMax,
 ): Promise<Outcome<T>> {
   const over = new AbortController();
-  const late = Promise.withResolvers<Outcome<T>>();
-  const timer = setTimeout(() => late.resolve(failed(`it hangs: no answer in ${msMax} ms`, 'HANGS')), msMax);
   const asked = ask(over.signal).then((value): Outcome<T> => ({ kind: 'answered', value }), failureOf);
   try {
-    return await Promise.race([asked, late.promise]);
+    if (await atMost(msMax, asked)) return await asked;
+    return failed(`it hangs: no answer in ${msMax} ms`, 'HANGS');
   } finally {
-    clearTimeout(timer);
     over.abort();
   }
 }

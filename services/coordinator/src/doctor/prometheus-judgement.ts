@@ -1,4 +1,5 @@
 /** Whether Prometheus sees the cluster whole: coordinators, nodes, rules; and what its alerts say. */
+import { counted } from '@regatta/kernel';
 import type { NodeView } from '../cli/views.ts';
 import { JOBS, RULE_GROUPS } from './expected.ts';
 import { type About, about, type Finding, type Level, listed } from './finding.ts';
@@ -31,7 +32,7 @@ function judgeTargets(outcome: Outcome<readonly Target[]>, nodes: readonly NodeV
     found.push(about('Prometheus', JOBS.nodes).warning('no node is a target', mend));
   }
   const unseen = serving.filter((node) => !agents.some((target) => isOf(target, node))).map(judgeUnseen);
-  return [...found, ...few(unseen, about('Prometheus', JOBS.nodes), 'nodes are no targets')];
+  return [...found, ...few(unseen, about('Prometheus', JOBS.nodes), 'node is no target', 'nodes are no targets')];
 }
 
 const isOf = ({ node, address }: Target, { id, metricsAddress }: NodeView): boolean =>
@@ -40,12 +41,12 @@ const isOf = ({ node, address }: Target, { id, metricsAddress }: NodeView): bool
 const GRAVITY = ['ok', 'skipped', 'warning', 'wrong'] as const satisfies readonly Level[];
 
 /** The gravest; the others are only counted, and weigh as much as the gravest of them. */
-function few(findings: readonly Finding[], { ok, warning, wrong }: About, what: string): Finding[] {
+function few(findings: readonly Finding[], { ok, warning, wrong }: About, one: string, many: string): Finding[] {
   const weighed = findings.toSorted((a, b) => GRAVITY.indexOf(b.level) - GRAVITY.indexOf(a.level));
   const rest = weighed.slice(limits.namesShownMax);
   const shown = weighed.slice(0, limits.namesShownMax);
   if (rest.length === 0) return shown;
-  const line = `${rest.length} more ${what}`;
+  const line = counted(rest.length, `more ${one}`, `more ${many}`);
   const mend = 'correct the first ones, then look again';
   switch (rest[0]!.level) {
     case 'wrong':
@@ -62,7 +63,10 @@ function judgeJob(job: string, targets: readonly Target[]): Finding[] {
   const us = about('Prometheus', job);
   const up = targets.filter(({ health }) => health === 'up').length;
   const others = targets.filter(({ health }) => health !== 'up').map((target) => judgeTarget(job, target));
-  return [...(up > 0 ? [us.ok(`${up} of ${targets.length} targets are up`)] : []), ...few(others, us, 'are not up')];
+  return [
+    ...(up > 0 ? [us.ok(`${up} of ${counted(targets.length, 'target is up', 'targets are up')}`)] : []),
+    ...few(others, us, 'is not up', 'are not up'),
+  ];
 }
 
 function judgeTarget(job: string, { address, node, health, lastError }: Target): Finding {
@@ -96,7 +100,7 @@ function judgeRules(outcome: Outcome<RuleFacts>): Finding[] {
   if (outcome.kind === 'failed') return [wrong(`cannot be asked for: ${outcome.why}`, 'see the log of Prometheus')];
   const { groups, broken } = outcome.value;
   const errors = broken.map(({ name, why }) => wrong(`${name} cannot be evaluated: ${why}`, 'correct that rule'));
-  const found = few(errors, us, 'cannot be evaluated');
+  const found = few(errors, us, 'cannot be evaluated', 'cannot be evaluated');
   const missing = RULE_GROUPS.filter((group) => !groups.includes(group));
   if (missing.length === 0) return [...found, ok(`all ${RULE_GROUPS.length} groups are loaded`)];
   const what = missing.length === RULE_GROUPS.length ? 'none of ours are loaded' : `not loaded: ${missing.join(', ')}`;
@@ -110,7 +114,7 @@ function judgeAlerts(outcome: Outcome<readonly Alert[]>): Finding[] {
   if (outcome.kind === 'failed') return [wrong(`cannot be asked for: ${outcome.why}`, 'see the log of Prometheus')];
   if (outcome.value.length === 0) return [ok('none is firing')];
   const names = Map.groupBy(outcome.value, ({ name }) => name);
-  return few([...names.values()].map(judgeAlert), us, 'fire');
+  return few([...names.values()].map(judgeAlert), us, 'fires', 'fire');
 }
 
 function judgeAlert(alerts: readonly Alert[]): Finding {

@@ -1,5 +1,5 @@
 /** What the coordinator that leads says of its journal, of whom it lets in, and of nodes that it does not. */
-import { plural } from '../cli/render/format.ts';
+import { counted } from '@regatta/kernel';
 import type { CoordinatorView, RefusedNodeView } from '../cli/views.ts';
 import { about, type Finding } from './finding.ts';
 import { limits } from './limits.ts';
@@ -29,7 +29,7 @@ function judgeTokens({ wantsToken, refusedMissing, refusedWrong }: CoordinatorVi
   if (calls === 0) return ok('by token; nobody was refused');
   const refused = `${refusedMissing} without a token, ${refusedWrong} with a wrong one`;
   const mend = "its log has their addresses: give those nodes and people the cluster's token";
-  return warning(`by token; ${plural(calls, 'call')} refused since it started, ${refused}`, mend);
+  return warning(`by token; ${counted(calls, 'call')} refused since it started, ${refused}`, mend);
 }
 
 const MENDS: Readonly<Record<string, string>> = {

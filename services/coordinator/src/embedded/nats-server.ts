@@ -10,8 +10,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RegattaError } from '@regatta/kernel';
+import { atMost } from '@regatta/kernel/patience';
 import { limits as cliLimits } from '../cli/limits.ts';
 import { findNatsServer, type NatsCommand } from './find-nats.ts';
 import { limits } from './limits.ts';
@@ -125,7 +125,7 @@ async function untilReady(ports: string, child: ChildProcess, ended: Promise<voi
   for (const start = performance.now(); performance.now() - start < cliLimits.startMsMax; ) {
     const address = addressIn(ports);
     if (address !== undefined || !isRunning(child)) return address;
-    await Promise.race([ended, sleep(limits.natsPollMs)]);
+    await atMost(limits.natsPollMs, ended);
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 /** Why a run waits: what the scheduler knows, and what only whoever hears the nodes and the queues does. */
+import { counted } from '@regatta/kernel';
 import { explain, type Reason, type Scheduler } from '@regatta/scheduler';
 import type { Fleet } from './fleet.ts';
 import { limits } from './limits.ts';
@@ -40,7 +41,7 @@ function silentNodes(scheduler: Scheduler, fleet: Fleet, runId: string): RunReas
     const silentMs = Date.now() - (fleet.find(node.id)?.lastSeenMs ?? Number.POSITIVE_INFINITY);
     if (attempts === 0 || silentMs < limits.beatsMissed * limits.heartbeatMs) return [];
     const heard = `node ${node.id} was last heard ${Math.round(silentMs)} ms ago`;
-    const text = `${heard}; after ${limits.leaseMs} ms it counts as lost, and its ${attempts} chunks go elsewhere`;
+    const text = `${heard}; after ${limits.leaseMs} ms it counts as lost, and what it has of the run goes elsewhere (${counted(attempts, 'chunk')})`;
     return [{ code: 'NODE_SILENT', text }];
   });
 }

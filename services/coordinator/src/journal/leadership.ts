@@ -12,7 +12,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Broker } from '@regatta/broker';
 import { messageOf } from '@regatta/kernel';
-import { atMost } from '../patience.ts';
+import { atMost } from '@regatta/kernel/patience';
 import { type LeaderInfo, type Lease, LeaseStore } from './lease.ts';
 import { limits } from './limits.ts';
 

@@ -23,6 +23,7 @@ import { assert, RegattaError } from '@regatta/kernel';
 import { DiscardPolicy, headers, type NatsError, nanos, RetentionPolicy, StorageType } from 'nats';
 import { API, answerOf, apiNumber } from './asking.ts';
 import { limits } from './limits.ts';
+import { journalNames } from './names.ts';
 import { deliveries } from './reader.ts';
 import { Assembler, EXPECTED_SEQUENCE_HEADER, ID_HEADER, isFilter, markOf, TERM_KIND, takeId } from './record.ts';
 import { isFull } from './reply.ts';
@@ -32,7 +33,7 @@ import { Writer } from './writer.ts';
 export type { JournalInfo } from './stream.ts';
 
 export interface JournalOptions {
-  /** `REGATTA` makes the stream REGATTA_JOURNAL with subjects regatta.journal.>. */
+  /** As `journalNames`. */
   readonly namePrefix?: string;
   /** Copies on different servers of a NATS cluster: 1, 3 or 5. */
   readonly replicas?: number;
@@ -58,11 +59,11 @@ const lacksRoom = (thrown: unknown): boolean =>
 
 /** The stream that it needs, whatever its size and however many copies there are of it. */
 export const journalStream = (
-  namePrefix = 'REGATTA',
+  { stream: name, subjects } = journalNames(),
   duplicateWindowMs: number = limits.duplicateWindowMs,
 ): StreamNeeds => ({
-  name: `${namePrefix}_JOURNAL`,
-  subjects: [`${namePrefix.toLowerCase()}.journal.>`],
+  name,
+  subjects: [`${subjects}.>`],
   retention: RetentionPolicy.Limits,
   storage: StorageType.File,
   // Full is full: what was written before is not dropped for it.
@@ -92,11 +93,10 @@ export class JournalLog {
    */
   static async open(broker: Broker, options: JournalOptions = {}): Promise<JournalLog> {
     const connected = await broker.connected();
-    const { namePrefix = 'REGATTA', replicas = 1, bytesMax = limits.streamBytesMax } = options;
-    const prefix = `${namePrefix.toLowerCase()}.journal`;
-    const stream = new Stream(broker, connected, `${namePrefix}_JOURNAL`, prefix);
-    const duplicateWindowMs = options.duplicateWindowMs ?? limits.duplicateWindowMs;
-    const needs = { ...journalStream(namePrefix, duplicateWindowMs), num_replicas: replicas };
+    const { replicas = 1, bytesMax = limits.streamBytesMax } = options;
+    const names = journalNames(options.namePrefix);
+    const stream = new Stream(broker, connected, names.stream, names.subjects);
+    const needs = { ...journalStream(names, options.duplicateWindowMs), num_replicas: replicas };
     for (let bytes = bytesMax; ; bytes /= 2) {
       try {
         await answerOf(broker, () => ensureStream(connected.jsm, { ...needs, max_bytes: bytes }));

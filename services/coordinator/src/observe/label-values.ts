@@ -4,6 +4,7 @@
  */
 import { OUTCOME_STREAM, WORK_STREAM } from '@regatta/proto/queue-names';
 import { modelNames } from '../cli/models.ts';
+import { JOURNAL_STREAM } from '../journal/names.ts';
 
 /** That a coordinator takes up, and is counted for. */
 export const ROLES_TAKEN = ['leading', 'uncertain', 'standing-by'] as const;
@@ -28,7 +29,7 @@ export const TRANSPORTS = ['grpc', 'nats'] as const;
 export const OUTCOMES = ['succeeded', 'failed', 'cancelled'] as const;
 const CHUNK_OUTCOMES = ['completed', 'stopped', 'lost'] as const;
 export const JOURNALED = ['events', 'results', 'ended', 'inputs', 'snapshot'] as const;
-export const STREAMS = ['REGATTA_JOURNAL', WORK_STREAM, OUTCOME_STREAM] as const;
+export const STREAMS = [JOURNAL_STREAM, WORK_STREAM, OUTCOME_STREAM] as const;
 export const DOORS = ['grpc', 'metrics'] as const;
 export const TOKEN_FAULTS = ['missing', 'wrong'] as const;
 

@@ -6,6 +6,7 @@
  * - N2: however many scrape, NATS is asked once in a while.
  */
 import type { Broker } from '@regatta/broker';
+import { atMost } from '@regatta/kernel/patience';
 import type { Reading } from '@regatta/observe';
 import type { JetStreamManager } from 'nats';
 import { STREAMS } from './label-values.ts';
@@ -60,13 +61,7 @@ export class NatsFigures {
         this.#lookedAt = performance.now();
       });
     }
-    if (this.#looking === undefined) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limits.natsWaitMs);
-    });
-    await Promise.race([this.#looking, late]);
-    clearTimeout(timer);
+    if (this.#looking !== undefined) await atMost(limits.natsWaitMs, this.#looking);
   }
 
   async #ask(): Promise<void> {

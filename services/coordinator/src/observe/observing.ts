@@ -5,7 +5,10 @@
 
 import type { Broker } from '@regatta/broker';
 import { createRegistry, Exposition, type ObserveServer, reachableAt, startObserving } from '@regatta/observe';
+import type { MetricsDoor } from '@regatta/observe/options';
+import type { Connections } from '../access/connections.ts';
 import type { Refusals } from '../access/refusals.ts';
+import { isFault } from '../agents/refused-nodes.ts';
 import type { Coordinator, CoordinatorObserver } from '../coordinator.ts';
 import type { Insides } from '../engine/revival.ts';
 import { DOORS, JOURNALED, NODE_REFUSALS, ROLES_TAKEN, TOKEN_FAULTS } from './label-values.ts';
@@ -17,11 +20,7 @@ import { StepCounts } from './step-counts.ts';
 import { Throttling } from './throttling.ts';
 import { Works } from './work.ts';
 
-export interface MetricsOptions {
-  /** HOST:PORT; port 0 for any free one. */
-  readonly listen: string;
-  /** Asked of whoever wants to know more than whether it is well; undefined for nobody. */
-  readonly token: string | undefined;
+export interface MetricsOptions extends MetricsDoor {
   /** Where NATS tells of itself; undefined not to ask. */
   readonly natsMonitor: string | undefined;
 }
@@ -63,9 +62,7 @@ export class Observing {
 
   /** @param code as the node was told */
   refusedNode(code: string): void {
-    // It looks for the one that leads, or was silent for long and joins anew: that is no trouble.
-    if (code === 'NOT_LEADING' || code === 'LEASE_EXPIRED') return;
-    this.#metrics.nodesRefused.add({ reason: code });
+    if (isFault(code)) this.#metrics.nodesRefused.add({ reason: code });
   }
 
   get observer(): CoordinatorObserver {
@@ -87,6 +84,7 @@ export class Observing {
     coordinator: Coordinator,
     broker: Broker | undefined,
     refusals: Pick<Refusals, 'counts' | 'note'>,
+    connections: Pick<Connections, 'open' | 'closed'>,
   ): Promise<void> {
     const nats = new NatsFigures(this.#metrics, broker, this.#options.natsMonitor);
     const throttling = new Throttling();
@@ -95,6 +93,8 @@ export class Observing {
       await nats.read(coordinator.leading !== undefined);
       readAll(this.#metrics, throttling, coordinator);
       this.#readCounts(coordinator, refusals.counts);
+      this.#metrics.connections.set(connections.open);
+      this.#metrics.connectionsClosed.of({}).value = connections.closed;
     });
     const { listen, token } = this.#options;
     this.#server = await startObserving({

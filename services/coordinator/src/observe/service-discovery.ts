@@ -22,7 +22,7 @@ export function complaintOf({ role, natsUp }: Coordinator): string | undefined {
 /** One that stands by has none: the one that leads tells them. */
 export function discoveryAnswer(coordinator: Coordinator): Answer {
   // S2.
-  const complaint = coordinator.waitsForItsOwnLease ? 'it has just started, and takes over' : complaintOf(coordinator);
+  const complaint = complaintOf(coordinator);
   if (complaint !== undefined) return { status: 503, type: 'text/plain; charset=utf-8', body: `${complaint}\n` };
   const targets = targetsOf(coordinator.leading?.nodes() ?? [], Date.now());
   return { status: 200, type: 'application/json', body: JSON.stringify(targets) };

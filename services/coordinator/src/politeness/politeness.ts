@@ -1,4 +1,5 @@
 /** Drives the book of targets: hears nodes, tells them what it decides, with one timer. Knows no gRPC. */
+import { counted } from '@regatta/kernel';
 import { type NodeOrders, TargetBook, type TargetNews } from './book.ts';
 import { limits } from './limits.ts';
 import { type TargetLimits, UNLIMITED } from './target.ts';
@@ -67,7 +68,7 @@ export class Politeness {
     const few = waits.slice(0, limits.targetsExplainedMax).map(waitText);
     if (more.length === 0) return few;
     const tasks = more.reduce((sum, wait) => sum + wait.tasks, 0);
-    return [...few, `${tasks} tasks wait for ${more.length} more targets`];
+    return [...few, `${counted(tasks, 'task waits', 'tasks wait')} for ${counted(more.length, 'more target')}`];
   }
 
   #limitsOf(runId: string): TargetLimits | undefined {

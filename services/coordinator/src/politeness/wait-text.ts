@@ -1,9 +1,9 @@
 /** What some tasks wait for, in words. */
+import { counted } from '@regatta/kernel';
 import type { TargetWait } from './book.ts';
 
 export function waitText({ target, tasks, why }: TargetWait): string {
-  const who = tasks === 1 ? '1 task waits' : `${tasks} tasks wait`;
-  return `${who} for ${target}: ${whyText(why)}`;
+  return `${counted(tasks, 'task waits', 'tasks wait')} for ${target}: ${whyText(why)}`;
 }
 
 function whyText(why: TargetWait['why']): string {

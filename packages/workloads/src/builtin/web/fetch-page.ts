@@ -5,7 +5,7 @@
  * - F2: whatever the outcome, nothing of the request is left: its body is read to the end or its connection closed.
  */
 import { createHash } from 'node:crypto';
-import { RegattaError } from '@regatta/kernel';
+import { counted, RegattaError } from '@regatta/kernel';
 import type { Agent, Dispatcher } from 'undici';
 import { RetryLater } from '../../retry-later.ts';
 import { connectionFailure } from '../connection-failure.ts';
@@ -83,7 +83,10 @@ async function follow(url: string, limits: PageLimits, signal: AbortSignal): Pro
     await body.dump({ limit: DUMPED_BYTES_MAX, signal });
     if (location === undefined) throw statusFailure(url, status, headers['retry-after']);
     if (redirects === limits.redirects) {
-      throw new RegattaError('TOO_MANY_REDIRECTS', `${url}: more than ${redirects} redirects, the last to ${location}`);
+      throw new RegattaError(
+        'TOO_MANY_REDIRECTS',
+        `${url}: more than ${counted(redirects, 'redirect')}, the last to ${location}`,
+      );
     }
     at = nextUrl(url, at, String(location));
   }

@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { checkListen, checkNats, isInsecure } from '@regatta/access';
 import { hasCredentials, type NatsFlags, type NatsSite, resolveNats } from '@regatta/broker';
+import { counted } from '@regatta/kernel';
 import { type Command, Option } from 'commander';
 import { AGENTS_DEFAULT, down, findCluster, hasLostNats, up } from '../../embedded/cluster.ts';
 import { type ClusterState, readState, stateDirectory } from '../../embedded/state.ts';
@@ -64,7 +65,7 @@ function addUp(program: Command, interrupted: AbortSignal): void {
       await withCluster({ coordinator: [state.address], ...(tokenFile && { tokenFile }) }, async (client) => {
         const [nodes, coordinator] = await Promise.all([client.nodes(), client.status()]);
         if (json) printJson(statusObject(state.address, coordinator, nodes, state));
-        else print(`Cluster up at ${state.address} with ${nodes.length} nodes; logs in ${stateDirectory()}`);
+        else print(`Cluster up at ${state.address} with ${counted(nodes.length, 'node')}; logs in ${stateDirectory()}`);
       });
     });
   example(command, 'regatta up --agents 2');

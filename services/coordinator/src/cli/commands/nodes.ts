@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '@regatta/kernel';
 import type { Command } from 'commander';
 import type { Client } from '../client.ts';
 import { limits } from '../limits.ts';
 import { clusterCommand, example } from '../options.ts';
 import { print, printJson } from '../output.ts';
-import { bytes, milliseconds, plural } from '../render/format.ts';
+import { bytes, milliseconds } from '../render/format.ts';
 import { table } from '../render/table.ts';
 import { type ClusterOptions, withCluster } from '../session.ts';
 import type { NodeView } from '../views.ts';
@@ -38,7 +39,7 @@ function addDrain(nodes: Command): void {
         if (options.wait) view = await untilDrained(client, view);
         if (options.json) return printJson(view);
         if (view.state === 'lost') return print(`${node} was lost; what it had goes elsewhere.`);
-        const chunks = plural(view.busyLanes, 'lane');
+        const chunks = counted(view.busyLanes, 'lane');
         const how = view.state === 'drained' ? 'has no work left' : `is draining, with ${chunks} busy`;
         print(`${node} ${how}; regatta nodes resume ${node} gives it work again.`);
       });

@@ -1,4 +1,6 @@
 /** runs, show, watch, cancel, results, explain: what became of a run. */
+
+import { counted } from '@regatta/kernel';
 import type { Command } from 'commander';
 import { limits } from '../../engine/limits.ts';
 import { exitCode } from '../exit.ts';
@@ -104,7 +106,7 @@ function addExplain(program: Command): void {
         if (options.json) return printJson({ runId, state, reasons });
         if (hasEnded(run)) return print(`${runId} has ended: ${state}.`);
         remark(
-          `${runId} is ${state}: ${whole(run.pending)} tasks to hand out, ${whole(run.inFlight)} being worked on.`,
+          `${runId} is ${state}: ${counted(run.pending, 'task')} to hand out, ${whole(run.inFlight)} being worked on.`,
         );
         for (const { code, text } of reasons) print(`${code}: ${text}`);
       }),

@@ -1,7 +1,7 @@
 /** What `regatta doctor` found, a line each; what to do below what is not as it should be. */
 import { styleText } from 'node:util';
+import { counted } from '@regatta/kernel';
 import type { Finding, Level } from '../../doctor/finding.ts';
-import { plural } from './format.ts';
 
 const COLOURS = { ok: 'green', skipped: 'gray', warning: 'yellow', wrong: 'red' } as const satisfies Record<
   Level,
@@ -24,7 +24,7 @@ export function doctorText(findings: readonly Finding[], colour: boolean): strin
 function summary(findings: readonly Finding[], colour: boolean): string {
   const count = (level: Level): number => findings.filter((finding) => finding.level === level).length;
   const counts = LEVELS.map((level) => {
-    const text = level === 'warning' ? plural(count(level), 'warning') : `${count(level)} ${level}`;
+    const text = level === 'warning' ? counted(count(level), 'warning') : `${count(level)} ${level}`;
     return count(level) === 0 ? text : painted(level, text, colour);
   });
   return counts.join(', ');

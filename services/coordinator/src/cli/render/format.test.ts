@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bytes, milliseconds, plural, rate, times, whole } from './format.ts';
+import { bytes, milliseconds, rate, times, whole } from './format.ts';
 
 describe('numbers as people read them', () => {
   it('gives times in the unit that suits them', () => {
@@ -23,13 +23,6 @@ describe('numbers as people read them', () => {
 
   it('groups thousands', () => {
     assert.equal(whole(1_234_567.4), '1,234,567');
-  });
-
-  it('has one task and two tasks', () => {
-    assert.deepEqual(
-      [0, 1, 2_000].map((n) => plural(n, 'task')),
-      ['0 tasks', '1 task', '2,000 tasks'],
-    );
   });
 
   it('gives factors with two decimals', () => {

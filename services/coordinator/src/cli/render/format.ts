@@ -33,9 +33,5 @@ const threeDigits = (value: number): string => value.toFixed(value >= 99.95 ? 0 
 
 export const times = (factor: number): string => `${factor.toFixed(2)}×`;
 
-/** "1 task", "2 tasks". */
-export const plural = (count: number, noun: string, many = `${noun}s`): string =>
-  `${whole(count)} ${count === 1 ? noun : many}`;
-
 /** How chunks reach nodes. */
 export const transportName = (transport: '' | 'grpc' | 'nats'): string => (transport === 'nats' ? 'NATS' : 'gRPC');

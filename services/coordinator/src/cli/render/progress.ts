@@ -1,6 +1,8 @@
 /** How far long work has come: a bar on a terminal, a plain line now and then in a pipe. On stderr, always. */
+
+import { counted } from '@regatta/kernel';
 import { limits } from '../limits.ts';
-import { milliseconds, plural, rate, whole } from './format.ts';
+import { milliseconds, rate, whole } from './format.ts';
 
 const BAR_WIDTH = 24;
 
@@ -62,7 +64,7 @@ class PlainLines implements Progress {
     this.#saidAt = now;
     const share = total === 0 ? 0 : Math.floor((done / total) * 100);
     process.stderr.write(
-      `${this.#title}: ${whole(done)} of ${plural(total, 'task')} (${share}%)${this.#pace.describe(done, total)}\n`,
+      `${this.#title}: ${whole(done)} of ${counted(total, 'task')} (${share}%)${this.#pace.describe(done, total)}\n`,
     );
   }
 

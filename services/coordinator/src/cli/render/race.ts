@@ -1,9 +1,11 @@
 /** A race as people read it: a table, what each invalid row lacks, and the verdict. */
+
+import { counted } from '@regatta/kernel';
 import type { Shape } from '@regatta/scheduler';
 import type { EntryResult } from '../../advisor/measure.ts';
 import type { RaceResult } from '../../advisor/race.ts';
 import { nameOf, resultsDiffer } from '../../advisor/verdict.ts';
-import { bytes, milliseconds, plural, times, whole } from './format.ts';
+import { bytes, milliseconds, times, whole } from './format.ts';
 import { type Column, table } from './table.ts';
 
 const columns: readonly Column<EntryResult>[] = [
@@ -24,9 +26,9 @@ const columns: readonly Column<EntryResult>[] = [
 export function raceText(result: RaceResult): string {
   const { workload, tasks, cluster, entries, leftOut, verdict } = result;
   const runs = entries[0]!.wallMs.runs;
-  const cores = cluster.cores.join(' + ');
+  const cores = `${cluster.cores.join(' + ')} ${cluster.cores.join() === '1' ? 'core' : 'cores'}`;
   const way = entries[0]!.transport === 'nats' ? ', over NATS' : '';
-  const head = `${workload}, ${plural(tasks, 'task')}, median of ${plural(runs, 'run')}${way}; ${plural(cluster.nodes, 'node')} with ${cores} cores\n\n`;
+  const head = `${workload}, ${counted(tasks, 'task')}, median of ${counted(runs, 'run')}${way}; ${counted(cluster.nodes, 'node')} with ${cores}\n\n`;
   const notes = entries.flatMap((entry) =>
     entry.valid ? [] : [`  ${nameOf(entry, entries)}: ${entry.notes.join('; ')}\n`],
   );
@@ -38,7 +40,7 @@ export function raceText(result: RaceResult): string {
 function leftOutText(leftOut: RaceResult['leftOut']): string {
   if (leftOut.length === 0) return '';
   const lines = leftOut.map(({ model, nodes, shape, aboutMs }) => {
-    const where = nodes === 1 ? '' : ` on ${plural(nodes, 'node')}`;
+    const where = nodes === 1 ? '' : ` on ${counted(nodes, 'node')}`;
     const base = model === 'serial' ? ', which speedups refer to' : '';
     return `  ${model} ${lanesOf(shape)}${where}: about ${milliseconds(aboutMs)}${base}\n`;
   });
@@ -50,7 +52,7 @@ const lanesOf = ({ processes, threads, concurrency }: Shape): string => `${proce
 function verdictText({ entries }: RaceResult, verdict: RaceResult['verdict']): string {
   if (verdict !== null) {
     const { model, nodes, shape, why } = verdict;
-    return `Verdict: ${model}, ${lanesOf(shape)} on ${plural(nodes, 'node')}\n  ${why.replaceAll('; ', '\n  ')}`;
+    return `Verdict: ${model}, ${lanesOf(shape)} on ${counted(nodes, 'node')}\n  ${why.replaceAll('; ', '\n  ')}`;
   }
   if (!resultsDiffer(entries)) return 'No verdict: no entry is valid.';
   const digests = entries.map((e) => `  ${nameOf(e, entries)}: ${e.resultDigest.slice(0, 16)}`).join('\n');

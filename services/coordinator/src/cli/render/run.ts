@@ -1,7 +1,9 @@
 /** One run, in words and in JSON. */
+
+import { counted } from '@regatta/kernel';
 import { limits } from '../limits.ts';
 import type { AccountingView, FailureView, RunView } from '../views.ts';
-import { bytes, milliseconds, plural, rate, transportName, whole } from './format.ts';
+import { bytes, milliseconds, rate, transportName, whole } from './format.ts';
 
 /** The object that `run --json` prints; without results where none are given. */
 export function runObject(run: RunView, result?: { readonly value: unknown }): object {
@@ -37,15 +39,18 @@ export function runSummary(run: RunView, forWantOfNats = false): string {
   const where = a.nodes.map(({ node, shape }) => `${node} at ${shape.processes}×${shape.threads}×${shape.concurrency}`);
   const way = `${transportName(spec.transport)}${forWantOfNats ? ', as there is no NATS' : ''}`;
   const asides = [
-    a.lostAttempts > 0 ? `${plural(a.lostAttempts, 'attempt')} lost and tried again` : '',
-    a.hostRestarts > 0 ? `${plural(a.hostRestarts, 'host process', 'host processes')} lost over its tasks` : '',
+    a.lostAttempts > 0 ? `${counted(a.lostAttempts, 'attempt')} lost and tried again` : '',
+    a.hostRestarts > 0 ? `${counted(a.hostRestarts, 'host process', 'host processes')} lost over its tasks` : '',
+    a.copies > 0
+      ? `${counted(a.copies, 'chunk')} given to a second node, which was first ${counted(a.copiesWon, 'time')}`
+      : '',
     a.lateFailures > 0 ? lateText(run) : '',
-    a.taskRetries > 0 ? `${plural(a.taskRetries, 'task')} tried again` : '',
+    a.taskRetries > 0 ? `${counted(a.taskRetries, 'task')} tried again` : '',
     a.throttledMs > 0 ? `its nodes were throttled for ${milliseconds(a.throttledMs)}` : '',
   ].filter((aside) => aside !== '');
   return [
-    `${run.runId}: ${stateText(run)}, ${cancelled(run)}${plural(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
-    `  ${spec.model} on ${where.join(', ') || 'no node'}, over ${way}; CPU ${milliseconds(a.cpuMs)}, ${plural(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
+    `${run.runId}: ${stateText(run)}, ${cancelled(run)}${counted(spec.tasks, 'task')} in ${milliseconds(wallMs)} (${rate((ended / wallMs) * 1000)})`,
+    `  ${spec.model} on ${where.join(', ') || 'no node'}, over ${way}; CPU ${milliseconds(a.cpuMs)}, ${counted(a.chunks, 'chunk')}, ${bytes(a.resultBytes)} of results`,
     ...politenessLines(run),
     ...(a.slowest === null ? [] : [`  slowest: ${slowestText(a.slowest)}`]),
     ...asides.map((aside) => `  ${aside}`),
@@ -64,7 +69,7 @@ function politenessLines({ spec: { maxInFlightPerTarget, maxRatePerTarget } }: R
 /** Results that stand, though something that their tasks began failed afterwards. */
 function lateText({ accounting: { lateFailures }, late }: RunView): string {
   const first = late[0] === undefined ? '' : `; the first, of task ${late[0].task}: ${late[0].message}`;
-  return `warning: ${plural(lateFailures, 'failure')} came after the task's result was sent${first}`;
+  return `warning: ${counted(lateFailures, 'failure')} came after the task's result was sent${first}`;
 }
 
 function slowestText({ task, node, wallMs, cpuMs }: NonNullable<AccountingView['slowest']>): string {
@@ -87,7 +92,7 @@ function stateText({ state, reason, succeeded, failed, cancelled }: RunView): st
 export function failureText(run: RunView): string {
   const lines = run.failures.slice(0, limits.failuresShownMax).map(oneFailure);
   const more = run.failed - lines.length;
-  if (more > 0) lines.push(`  and ${plural(more, 'more failure')}: regatta show ${run.runId} --json`);
+  if (more > 0) lines.push(`  and ${counted(more, 'more failure')}: regatta show ${run.runId} --json`);
   return lines.join('\n');
 }
 

@@ -1,9 +1,11 @@
 /** How the coordinator does and what bounds are kept to, in words and in JSON. */
+
+import { counted } from '@regatta/kernel';
 import { hasLostNats } from '../../embedded/cluster.ts';
 import type { ClusterState } from '../../embedded/state.ts';
 import { views as commandLimits } from '../limits.ts';
 import type { CoordinatorView, NodeView } from '../views.ts';
-import { bytes, milliseconds, plural, whole } from './format.ts';
+import { bytes, milliseconds, whole } from './format.ts';
 import { limitTables, nodeLimitTables } from './limits.ts';
 
 /** @param up what `up` left behind, where it is that cluster */
@@ -41,7 +43,7 @@ export const insecureText = ({ insecure }: CoordinatorView): string => insecure.
 
 /** Who is let in, and who was not. */
 function accessText({ wantsToken, refusedMissing, refusedWrong }: CoordinatorView): string {
-  const calls = plural(refusedMissing + refusedWrong, 'call');
+  const calls = counted(refusedMissing + refusedWrong, 'call');
   const refused = `${calls} refused, ${whole(refusedMissing)} without a token, ${whole(refusedWrong)} with a wrong one`;
   return wantsToken ? `access: by token; ${refused}` : 'access: no token is asked for';
 }
@@ -57,8 +59,8 @@ export function verboseText(coordinator: CoordinatorView, nodes: readonly NodeVi
   return [
     '',
     `version ${version}, up for ${milliseconds(uptimeMs)}, memory ${bytes(rssBytes)}`,
-    `${plural(runsActive, 'run')} active, ${whole(runsKept)} remembered; results and inputs: ${bytes(keptMemoryBytes)} in memory, ${bytes(keptDiskBytes)} on disk`,
-    `scheduler: ${plural(steps, 'step')}, mean ${stepMeanUs.toFixed(1)} µs, longest ${(stepMaxUs / 1000).toFixed(1)} ms`,
+    `${counted(runsActive, 'run')} active, ${whole(runsKept)} remembered; results and inputs: ${bytes(keptMemoryBytes)} in memory, ${bytes(keptDiskBytes)} on disk`,
+    `scheduler: ${counted(steps, 'step')}, mean ${stepMeanUs.toFixed(1)} µs, longest ${(stepMaxUs / 1000).toFixed(1)} ms`,
     accessText(coordinator),
     '',
     ...limitTables('the coordinator', coordinator.limits),
