@@ -339,7 +339,10 @@ describe('why a run is not done', () => {
     record!.lastSeenMs -= 2_000;
     const [{ code, text }] = engine.explain(id) as [{ code: string; text: string }];
     assert.equal(code, 'NODE_SILENT');
-    assert.match(text, /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and what it has of the run goes elsewhere \(1 chunk\)$/);
+    assert.match(
+      text,
+      /^node a was last heard 2\d\d\d ms ago; after 5000 ms it counts as lost, and what it has of the run goes elsewhere \(1 chunk\)$/,
+    );
     engine.roster.beat('a', node.incarnation, {
       rssBytes: 0,
       hosts: 0,
