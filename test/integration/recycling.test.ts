@@ -17,7 +17,7 @@ describe('a host process', () => {
     using direct = new Direct(cluster.address);
     const hosts = watchHosts(cluster);
     // Between leaks a host waits for longer than it takes to notice that it has grown.
-    const inputs = { ...leak, every: 2, count: LEAKS, workMs: 120 };
+    const inputs = { ...leak, every: 2, count: LEAKS, workMs: 250 };
     const run = await direct.run('faulty', inputs, { model: 'processes', policy: 'self' });
     const { pids, peakMiB } = await hosts.stop();
     assert.deepEqual([run.state, run.succeeded, run.accounting.hostRestarts], ['succeeded', LEAKS, 0]);
