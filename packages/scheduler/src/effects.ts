@@ -37,37 +37,32 @@ export type IgnoreReason =
 /** `let-go`: its node gave it back, for others' sake or its own; nothing died of it. */
 export type RetryCause = 'failed' | 'lost' | 'let-go';
 
+/** A chunk for a node. */
+interface ToNode {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly attemptId: number;
+  readonly runId: string;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+  /** Set the first time that this node hears of the run: send it the run's order first. */
+  readonly open: Shape | undefined;
+}
+
 export type Effect =
   | { readonly kind: 'runStarted'; readonly runId: string }
-  | {
-      /** Send this chunk. `open` is set the first time this node hears of the run: send it the run's order first. */
+  /** Send this chunk. */
+  | (ToNode & {
       readonly kind: 'assign';
-      readonly nodeId: string;
-      readonly incarnation: number;
-      readonly attemptId: number;
-      readonly runId: string;
-      readonly from: number;
-      readonly to: number;
-      readonly attempt: number;
       /** A suspect: the node is to keep it apart from all other work, of other runs too. */
       readonly alone: boolean;
-      readonly open: Shape | undefined;
-    }
+    })
   /**
-   * Send what is left of this chunk to a second node, too; otherwise as `assign`. Each of them may tell of the same tasks:
-   * what the other has told before is to be cut off by the caller.
+   * Send what is left of this chunk to a second node, too. Each of them may tell of the same tasks: what the other has told
+   * before is to be cut off by the caller.
    */
-  | {
-      readonly kind: 'copy';
-      readonly nodeId: string;
-      readonly incarnation: number;
-      readonly attemptId: number;
-      readonly runId: string;
-      readonly from: number;
-      readonly to: number;
-      readonly attempt: number;
-      readonly open: Shape | undefined;
-    }
+  | (ToNode & { readonly kind: 'copy' })
   /**
    * Send the node the order of this queued run, and let it pull chunks. Once for each time that it takes up its part in
    * the run: when it joins, when it takes another's place, when it resumes.
