@@ -232,8 +232,8 @@ const where = row(
     title: 'Chunks',
     description:
       'Attempts at chunks (some tasks that are handed out together) each second: handed out, and how they ended. Lost ones ' +
-      'are done again. Of runs with --speculate: slow chunks that a second node was given too, and how often that one was ' +
-      'first.',
+      'are done again, unless a second node has them. Of runs with --speculate: slow chunks that a second node was given ' +
+      'too, and how often that one was first.',
     unit: 'si:chunks/s',
     width: 12,
     queries: [

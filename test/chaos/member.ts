@@ -1,5 +1,6 @@
 /**
- * A process of the cluster that is struck down, or made to stand still, itself or its children, and then is there again under the same name.
+ * A process of the cluster that is struck down, or made to stand still, itself or its children, and then is there again
+ * under the same name.
  *
  * - M1: one blow at a time: the next one falls only once this one is over.
  * - M2: an end that nobody asked for is told.

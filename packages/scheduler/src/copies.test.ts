@@ -156,6 +156,26 @@ describe('a chunk that two nodes have', () => {
     }
   });
 
+  it('is given to another node where the second is lost, and that three times at most', () => {
+    const { cluster, straggler } = withStraggler();
+    for (let nth = 1; nth <= limits.copiesPerAttemptMax; nth++) {
+      const [copy] = copiesIn(cluster.pass(LONG_MS));
+      assert.notEqual(copy?.nodeId, straggler.nodeId, `copy ${nth}`);
+      cluster.join(copy!.nodeId, { cores: 1 });
+    }
+    assert.deepEqual(copiesIn(cluster.pass(LONG_MS)), []);
+    cluster.complete(straggler);
+    assert.equal(cluster.ledger.endOf('r1')?.state, 'succeeded');
+  });
+
+  it('is given to nobody for a while after a takeover, as nodes come back first, and the outage does not count', () => {
+    const { cluster } = withStraggler();
+    cluster.now += LONG_MS;
+    cluster.step({ kind: 'recovered' });
+    assert.deepEqual(copiesIn(cluster.pass(limits.copyAfterTakeoverMs - 1)), []);
+    assert.equal(copiesIn(cluster.pass(limits.copyLookMs)).length, 1);
+  });
+
   it('is tried again, once, where both of them are lost', () => {
     const { cluster, straggler } = withStraggler();
     const [copy] = copiesIn(cluster.pass(LONG_MS));

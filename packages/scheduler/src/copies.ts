@@ -15,9 +15,8 @@ import { type Share, type Taker, vacate } from './share.ts';
 
 /** Hands out what takes long and has an idle lane elsewhere; what is expected to take longest first. */
 export function copyStragglers({ nodes }: Field, run: Run, now: number, effects: Effect[]): void {
-  if (!run.active || run.rateCount === 0) return;
-  const rate = run.rateSum / run.rateCount;
-  const stragglers = [...run.attemptsHeld()].filter((attempt) => isStraggler(attempt, rate, now));
+  if (!run.active || run.usualRate === 0) return;
+  const stragglers = [...run.attemptsHeld()].filter((attempt) => isStraggler(attempt, now));
   stragglers.sort((a, b) => restMs(b, now) - restMs(a, now));
   for (const attempt of stragglers) {
     if (run.copies >= Math.max(1, Math.floor(limits.copiesPerLane * run.lanes))) return;
@@ -29,19 +28,25 @@ export function copyStragglers({ nodes }: Field, run: Run, now: number, effects:
 }
 
 /** It takes much longer than it was to take, and a lane of usual speed would do the rest of it in less. */
-function isStraggler(attempt: Attempt, usualRate: number, now: number): boolean {
-  const { from, to, reported, taker, state, alone, copied, assignedAt } = attempt;
-  if (state !== 'running' || alone || copied || reported === to) return false;
+function isStraggler(attempt: Attempt, now: number): boolean {
+  const { usualRate } = attempt.run;
+  const { from, to, reported, taker, state, alone, copy, copies } = attempt;
+  if (state !== 'running' || alone || copy !== undefined || reported === to) return false;
+  if (copies === limits.copiesPerAttemptMax) return false;
   const expectedMs = (to - from) / (taker.rate || usualRate);
-  if (now - assignedAt < Math.max(limits.copyAfterMsMin, limits.copySlowness * expectedMs)) return false;
+  if (heldMs(attempt, now) < Math.max(limits.copyAfterMsMin, limits.copySlowness * expectedMs)) return false;
   return restMs(attempt, now) > (to - reported) / usualRate;
 }
 
 /** At the speed so far; where nothing is known of that, as long again as it has taken. */
-function restMs({ from, to, reported, assignedAt }: Attempt, now: number): number {
-  const elapsedMs = now - assignedAt;
+function restMs(attempt: Attempt, now: number): number {
+  const { from, to, reported } = attempt;
+  const elapsedMs = heldMs(attempt, now);
   return reported === from ? elapsedMs : (elapsedMs * (to - reported)) / (reported - from);
 }
+
+/** While there was no coordinator nobody could tell of it. */
+const heldMs = ({ run, assignedAt }: Attempt, now: number): number => now - Math.max(assignedAt, run.recoveredAt);
 
 /** The node with a lane that has nothing to do, the least full first. */
 function idlestFor({ run, taker }: Attempt): Share | undefined {
@@ -58,7 +63,7 @@ function copyTo(attempt: Attempt, share: Share, effects: Effect[]): void {
   const { id: attemptId, run, reported: from, to, attempt: nth } = attempt;
   const { node, shape, weight } = share;
   attempt.copy = share;
-  attempt.copied = true;
+  attempt.copies++;
   run.copies++;
   share.attempts++;
   node.load += weight;

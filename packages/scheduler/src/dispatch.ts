@@ -158,7 +158,7 @@ function handOut(field: Field, run: Run, taker: Taker, work: Work, now: number, 
     reported: from,
     state: 'running',
     copy: undefined,
-    copied: false,
+    copies: 0,
   };
   if (run.state === 'waiting') effects.push({ kind: 'runStarted', runId: run.id });
   run.move('dispatched');

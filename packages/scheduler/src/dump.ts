@@ -29,17 +29,17 @@ interface AttemptDump {
   readonly assignedAt: number;
   readonly reported: number;
   readonly state: AttemptState;
-  /** Only where it is so. */
-  readonly copied?: true;
+  /** Where it was. */
+  readonly copies?: number;
   /** This is its second place. */
   readonly isCopy?: true;
 }
 
 export function dumpHeld(holder: Holder): HolderDump {
-  const attempts = Array.from(holder.attempts.values(), ({ run, taker, copy, copied, ...own }) => ({
+  const attempts = Array.from(holder.attempts.values(), ({ run, taker, copy, copies, ...own }) => ({
     ...own,
     runId: run.id,
-    ...(copied && { copied }),
+    ...(copies > 0 && { copies }),
     ...(copy?.holder === holder && { isCopy: true as const }),
   }));
   return { load: holder.load, attempts };
@@ -49,19 +49,19 @@ export function dumpHeld(holder: Holder): HolderDump {
  * @param hangsOn the run, and its part there, that attempts of a run of that id are entered in
  * @param known by id, attempts that were read at their other place, or will be
  */
-export function loadHeld<T extends Taker>(
+export function loadHeld(
   holder: Holder,
   dump: HolderDump,
-  hangsOn: (runId: string) => { run: Run; taker: T },
+  hangsOn: (runId: string) => { run: Run; taker: Taker },
   known = new Map<number, Attempt>(),
 ): void {
   holder.load = dump.load;
-  for (const { runId, isCopy, copied = false, ...own } of dump.attempts) {
+  for (const { runId, isCopy, copies = 0, ...own } of dump.attempts) {
     const { run, taker } = hangsOn(runId);
-    const attempt = known.get(own.id) ?? { ...own, copied, run, taker, copy: undefined };
-    if (isCopy === true) attempt.copy = taker as unknown as Share;
+    const attempt = known.get(own.id) ?? { ...own, copies, run, taker, copy: undefined };
+    if (isCopy === true) attempt.copy = taker as Share;
     else attempt.taker = taker;
-    if (copied) known.set(own.id, attempt);
+    if (copies > 0) known.set(own.id, attempt);
     holder.attempts.set(own.id, attempt);
   }
 }

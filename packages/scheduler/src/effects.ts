@@ -60,7 +60,7 @@ export type Effect =
     })
   /**
    * Send what is left of this chunk to a second node, too. Each of them may tell of the same tasks: what the other has told
-   * before is to be cut off by the caller.
+   * before is to be cut off by the caller. What fails while both have it is to be told as let go: the other goes on.
    */
   | (ToNode & { readonly kind: 'copy' })
   /**

@@ -33,6 +33,10 @@ export const limits = {
   copySlowness: 2,
   /** Copies of a run at one time; one may always be. */
   copiesPerLane: 0.1,
+  /** How often one attempt may be given a second place, where one of them is lost. */
+  copiesPerAttemptMax: 3,
+  /** After a takeover nodes come back first: what is given to one before that goes nowhere. */
+  copyAfterTakeoverMs: 6_000,
   /** Between two looks for chunks to copy; or a part of the run's age, where that is more. */
   copyLookMs: 500,
   copyLookPart: 0.05,

@@ -17,8 +17,8 @@ export interface Attempt extends Chunk {
   state: AttemptState;
   /** The second place, while there are two. */
   copy: Share | undefined;
-  /** It has, or had, a second place: what one says the other may have said before. */
-  copied: boolean;
+  /** How often it was given a second place: then what one says the other may have said before. */
+  copies: number;
 }
 
 export interface NodeDump {

@@ -45,10 +45,12 @@ type RunCounters = Pick<
   | 'held'
   | 'copies'
   | 'lookAt'
+  | 'recoveredAt'
   | 'serving'
   | 'lanes'
   | 'rateSum'
   | 'rateCount'
+  | 'usualRate'
   | 'turnUsed'
 >;
 
@@ -94,6 +96,8 @@ export class Run {
   held = 0;
   /** Attempts that are held in two places. */
   copies = 0;
+  /** When a coordinator last took its books over; 0 for never. */
+  recoveredAt = 0;
   /** When to look for chunks to copy; 0 while there is no reason to. */
   lookAt = 0;
   /** Bytes of all results so far. */
@@ -103,6 +107,8 @@ export class Run {
   lanes = 0;
   rateSum = 0;
   rateCount = 0;
+  /** Tasks per ms and lane, over all nodes there were, smoothed; 0 while unknown. */
+  usualRate = 0;
   /** Cores' worth of chunks handed out in its present turn. */
   turnUsed = 0;
   #next = 0;
@@ -201,12 +207,12 @@ export class Run {
     const { deadlineMs, inputCuts, ...plan } = this.plan;
     const cuts = inputCuts === undefined ? {} : { inputCuts: Array.from(inputCuts) };
     const { state, stopReason, succeeded, failed, inFlight, attempts, held } = this;
-    const { copies, lookAt, serving, lanes, rateSum, rateCount, turnUsed } = this;
-    const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held, copies, lookAt };
+    const { copies, lookAt, recoveredAt, serving, lanes, rateSum, rateCount, usualRate, turnUsed } = this;
+    const counts = { state, stopReason, succeeded, failed, inFlight, attempts, held, copies, lookAt, recoveredAt };
     return {
       plan: { ...plan, deadlineMs: dumpNumber(deadlineMs), ...cuts },
       submittedAt: this.submittedAt,
-      counters: { ...counts, serving, lanes, rateSum, rateCount, turnUsed },
+      counters: { ...counts, serving, lanes, rateSum, rateCount, usualRate, turnUsed },
       resultBytes: dumpNumber(this.resultBytes),
       next: this.#next,
       cutsPassed: this.#cutsPassed,

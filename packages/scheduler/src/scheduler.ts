@@ -28,6 +28,9 @@ import { nextAttemptState, nextNodeState } from './transitions.ts';
 /** How much the newest chunk counts in a node's measured rate. */
 const RATE_WEIGHT = 0.5;
 
+const smoothed = (known: number, newest: number): number =>
+  known === 0 ? newest : known + RATE_WEIGHT * (newest - known);
+
 /** More than one coordinator hands out between two records; so many successors have ids left: two million. */
 const ATTEMPT_IDS_PER_TERM = 2 ** 32;
 
@@ -105,7 +108,7 @@ export class Scheduler implements Field {
       case 'tick':
         return this.#tick(now);
       case 'recovered':
-        return this.#recover();
+        return this.#recover(now);
       default:
         return unreachable(event);
     }
@@ -259,7 +262,10 @@ export class Scheduler implements Field {
     run.inFlight -= to - from;
     run.resultBytes += report.bytes;
     const rate = rateOf(report);
-    if (rate > 0) learnRate(run, taker, taker.rate === 0 ? rate : taker.rate + RATE_WEIGHT * (rate - taker.rate));
+    if (rate > 0) {
+      learnRate(run, taker, smoothed(taker.rate, rate));
+      run.usualRate = smoothed(run.usualRate, rate);
+    }
     if (!run.active || failures >= run.plan.retries) {
       this.#commit(run, report, failed.length);
       for (const stretch of stretchesOf(failed)) this.#giveUp(attempt, stretch, nodeId, undefined);
@@ -387,11 +393,19 @@ export class Scheduler implements Field {
 
   lookLater(run: Run, now: number): void {
     if (run.plan.speculate !== true || run.lookAt > 0) return;
-    run.lookAt = now + Math.max(limits.copyLookMs, limits.copyLookPart * (now - run.submittedAt));
-    this.#alarms.set(run.lookAt, run.id);
+    this.#lookAt(run, now + Math.max(limits.copyLookMs, limits.copyLookPart * (now - run.submittedAt)));
   }
 
-  #recover(): void {
+  #lookAt(run: Run, at: number): void {
+    run.lookAt = at;
+    this.#alarms.set(at, run.id);
+  }
+
+  #recover(now: number): void {
+    for (const run of this.runs.values()) {
+      run.recoveredAt = now;
+      if (run.active && run.lookAt > 0) this.#lookAt(run, now + limits.copyAfterTakeoverMs);
+    }
     this.nextAttemptId = (Math.floor(this.nextAttemptId / ATTEMPT_IDS_PER_TERM) + 1) * ATTEMPT_IDS_PER_TERM;
     assert(Number.isSafeInteger(this.nextAttemptId + ATTEMPT_IDS_PER_TERM), 'attempt ids have run out');
   }

@@ -75,7 +75,7 @@ describe('a scheduler that goes on from a snapshot', () => {
   });
 
   it('refuses one of a version that it does not know, in one line', () => {
-    for (const version of [0, 2, '1', undefined]) {
+    for (const version of [0, 3, '1', undefined]) {
       const snapshot = { ...new Scheduler().snapshot(), version } as SchedulerSnapshot;
       assert.throws(
         () => Scheduler.restore(snapshot),

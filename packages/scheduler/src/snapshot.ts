@@ -11,8 +11,9 @@ import { type DumpedNumber, found, loadHeld } from './dump.ts';
 import { type Attempt, Node, type NodeDump } from './node.ts';
 import { Run, type RunDump } from './run.ts';
 
-/** Goes up whenever an old snapshot would be read wrongly. */
+/** Goes up whenever an old snapshot would be read wrongly. One with chunks at two nodes an old program would misread. */
 const SNAPSHOT_VERSION = 1;
+const VERSION_WITH_COPIES = 2;
 
 export interface SchedulerSnapshot {
   readonly version: number;
@@ -36,7 +37,7 @@ interface Books {
 /** @returns all of the snapshot that hangs on the books */
 export function dumpBooks({ nodes, runs, turns, nextAttemptId }: Books): Omit<SchedulerSnapshot, 'wakeAt' | 'alarms'> {
   return {
-    version: SNAPSHOT_VERSION,
+    version: [...runs.values()].some(({ copies }) => copies > 0) ? VERSION_WITH_COPIES : SNAPSHOT_VERSION,
     nextAttemptId,
     nodes: [...nodes.values()].map((node) => node.dump()),
     runs: [...runs.values()].map((run) => run.dump()),
@@ -67,10 +68,10 @@ export function loadBooks(books: Books, snapshot: SchedulerSnapshot): void {
 }
 
 function assertVersion(version: unknown): void {
-  if (version === SNAPSHOT_VERSION) return;
+  if (version === SNAPSHOT_VERSION || version === VERSION_WITH_COPIES) return;
   throw new RegattaError(
     'SNAPSHOT_VERSION',
-    `the scheduler's snapshot is of version ${String(version)} and this program reads version ${SNAPSHOT_VERSION}: ` +
+    `the scheduler's snapshot is of version ${String(version)} and this program reads up to ${VERSION_WITH_COPIES}: ` +
       'start the version of Regatta that wrote it',
   );
 }

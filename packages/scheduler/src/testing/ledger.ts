@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import type { Effect, RunCounts } from '../effects.ts';
 import type { Event, RunPlan } from '../events.ts';
+import { limits } from '../limits.ts';
 
 type Of<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
 type Report = Extract<Event, { kind: 'attemptReported' }>;
@@ -26,7 +27,7 @@ interface Open extends Pick<Of<'assign'>, 'runId' | 'attemptId' | 'to' | 'alone'
   readonly book: Book;
   /** One node, or two where it was copied; undefined where it was published: then anybody may report it. */
   places: readonly Place[] | undefined;
-  copied: boolean;
+  copies: number;
   /** Tasks before it were reported; they may be in other hands by now. */
   done: number;
 }
@@ -327,7 +328,7 @@ export class Ledger {
     assert.ok(book.plan.queued !== true, `assigns a chunk of ${runId}, whose chunks are queued`);
     assert.equal(effect.open !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
     book.opened.add(keyOf(nodeId, incarnation));
-    this.#handOut(book, { ...effect, book, done: effect.from, places: [{ nodeId, incarnation }], copied: false });
+    this.#handOut(book, { ...effect, book, done: effect.from, places: [{ nodeId, incarnation }], copies: 0 });
   }
 
   /** What is left of a chunk that one other node has, of a run with nothing else to hand out. */
@@ -336,13 +337,16 @@ export class Ledger {
     const open = this.#open.get(attemptId);
     this.#assertServes(nodeId, incarnation);
     assert.ok(book.plan.speculate === true && book.counts.pending === 0, `copies a chunk of ${runId}`);
-    assert.ok(open?.runId === runId && !open.alone && !open.copied, `copies attempt ${attemptId}`);
+    assert.ok(
+      open?.runId === runId && !open.alone && open.copies < limits.copiesPerAttemptMax,
+      `copies attempt ${attemptId}`,
+    );
     assert.deepEqual([from, to], [open.done, open.to], `copies other tasks than are left of attempt ${attemptId}`);
     assert.ok(open.places?.length === 1 && open.places[0]!.nodeId !== nodeId, `copies attempt ${attemptId} to itself`);
     assert.equal(order !== undefined, !book.opened.has(keyOf(nodeId, incarnation)), 'opens the run once a node');
     book.opened.add(keyOf(nodeId, incarnation));
     open.places = [...open.places, { nodeId, incarnation }];
-    open.copied = true;
+    open.copies++;
   }
 
   #publish(effect: Of<'publish'>): void {
@@ -353,7 +357,7 @@ export class Ledger {
     const beside = [...this.#open.values()].filter((held) => held.runId === runId);
     assert.ok(!alone || beside.length === 0, `publishes a suspect of ${runId} beside other chunks`);
     assert.ok(!beside.some((held) => held.alone), `publishes a chunk of ${runId} beside a suspect`);
-    this.#handOut(book, { ...effect, book, done: effect.from, places: undefined, copied: false });
+    this.#handOut(book, { ...effect, book, done: effect.from, places: undefined, copies: 0 });
   }
 
   #pull({ nodeId, incarnation, runId }: Of<'pull'>): void {

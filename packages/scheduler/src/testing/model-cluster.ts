@@ -229,7 +229,7 @@ export class ModelCluster {
     if (runId !== undefined) return this.scheduler.runs.get(runId)?.queue?.holder.attempts.get(attemptId)?.reported;
     const node = this.scheduler.nodes.get(nodeId);
     const attempt = node?.offer.incarnation === incarnation ? node.attempts.get(attemptId) : undefined;
-    return attempt?.copied === true ? attempt.reported : undefined;
+    return attempt !== undefined && attempt.copies > 0 ? attempt.reported : undefined;
   }
 
   /** Another node takes what was pulled before, and does what has not been reported. */

@@ -3,7 +3,7 @@
  * it sends is read or kept.
  *
  * - G1: whether it serves is told to everybody; all else wants the token: reflection, and to watch health too, which
- *   keeps something of each name that is asked for.
+ *   keeps a call open.
  * - G2: how an answer differs, and how long it takes, tells nothing of how much of a guess was right.
  * - G3: without the token a call may send a few bytes and last a few seconds, whether it was answered or not.
  */

@@ -34,6 +34,8 @@ const WORDS = {
   copyAfterMsMin: ['ms', 'with a node after which a chunk of a run with --speculate may be given to a second one'],
   copySlowness: ['times', 'as long as expected it has to have taken by then'],
   copiesPerLane: ['of lanes', 'of a run that copies take at a time; one always may'],
+  copiesPerAttemptMax: ['times', 'that one chunk may be given to a second node, where one of the two is lost'],
+  copyAfterTakeoverMs: ['ms', 'after a takeover before chunks are copied: nodes come back first'],
   copyLookMs: ['ms', 'between two looks for chunks to copy'],
   copyLookPart: ["of a run's age", 'between two looks for chunks to copy, where that is more'],
   lanesPerNodeMax: ['lanes', 'of a run on one node'],

@@ -128,15 +128,46 @@ export function withoutTold(outcome: Outcome, task: number): Outcome {
   const { from, to, results, failures, timing } = outcome;
   if (task <= from) return outcome;
   const start = Math.min(task, to);
-  const wallUs = timing.wallUs.subarray(start - from);
-  const cpuUs = timing.cpuUs.subarray(start - from);
   return {
     ...outcome,
     from: task,
     to: Math.max(task, to),
     results: slicePack(results, start - from, to - from),
     failures: failures.filter((failure) => failure.task >= task),
-    timing: { ...timing, wallUs, cpuUs },
+    timing: timingOfPart(timing, start - from, to - from),
+  };
+}
+
+/**
+ * Of one of two nodes that have a chunk: it has let go of it at the first failure. What failed here may go well there, and
+ * the other is at work on it.
+ */
+export function untilFailure(outcome: Outcome): Outcome {
+  const { from, to, results, failures, timing } = outcome;
+  const first = failures[0]?.task;
+  if (first === undefined) return outcome;
+  return {
+    ...outcome,
+    to: first,
+    results: slicePack(results, 0, first - from),
+    failures: [],
+    timing: timingOfPart(timing, 0, first - from, to - from),
+    end: { kind: 'stopped' },
+  };
+}
+
+/** Of tasks [start, end) of so many, for which times are told; sums go by how many of them that are. */
+function timingOfPart(timing: Timing, start: number, end: number, of = end): Timing {
+  const part = of === 0 ? 0 : (end - start) / of;
+  const { wallUs, cpuUs, cpuMs, laneMs, serializeMs, bytes } = timing;
+  return {
+    ...timing,
+    wallUs: wallUs.subarray(start, end),
+    cpuUs: cpuUs.subarray(start, end),
+    cpuMs: part * cpuMs,
+    laneMs: part * laneMs,
+    serializeMs: part * serializeMs,
+    bytes: part * bytes,
   };
 }
 

@@ -4,12 +4,15 @@ import { decodeValue, encodeValue, pack, unpack } from '@regatta/workloads';
 import { Engine } from './engine.ts';
 import type { Assignment } from './fleet.ts';
 import type { QueuePort } from './queue-feeder.ts';
-import { FakeNode } from './testing/fake-node.ts';
+import { type Recorder, unrecorded } from './record.ts';
+import { dumpOf, dumpRuns, load } from './revival.ts';
+import { FakeNode, NO_TIMING } from './testing/fake-node.ts';
 import { packOf, requestFor } from './testing/runs.ts';
 
 const LONG_MS = 60_000;
 
 let engine: Engine;
+let recorder: { -readonly [Name in keyof Recorder]: Recorder[Name] };
 let nowMs: number;
 /** Two nodes with a chunk of five tasks each, the second of which has ended; the first is slow. */
 let slow: FakeNode;
@@ -17,16 +20,21 @@ let idle: FakeNode;
 let slowChunk: Assignment;
 let runId: string;
 
-beforeEach(() => {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  nowMs = 0;
-  mock.method(performance, 'now', () => nowMs);
-  engine = new Engine({
+const engineForTests = (): Engine =>
+  new Engine({
     spillDirectory: '/nowhere',
     noProgressMs: 10 * LONG_MS,
     onBroken: (thrown) => assert.fail(String(thrown)),
     onStuck: () => {},
   });
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  nowMs = 0;
+  mock.method(performance, 'now', () => nowMs);
+  engine = engineForTests();
+  recorder = { ...unrecorded };
+  await engine.begin(recorder);
   [slow, idle] = [new FakeNode(engine, 'slow'), new FakeNode(engine, 'idle')];
   const request = requestFor({ tasks: 10, policy: 'self', chunk: 5, speculate: true });
   const inputs = engine.receiveInputs(request);
@@ -98,23 +106,83 @@ describe('a chunk that a second node was given', () => {
     assert.deepEqual(results(), ['copy', 'copy', 'first', 'first', 'copy', 5, 6, 7, 8, 9]);
   });
 
-  it('thanks the node whose news was no news, so that it need not keep it', async () => {
+  it('goes on at the other node where a task fails at one: there it may go well', () => {
+    pass(LONG_MS);
+    const copy = idle.take();
+    const failure = { task: 1, code: 'TASK_THREW', message: 'no room', stack: '' };
+    const told = pack([encodeValue('copy'), new Uint8Array(0), encodeValue('copy')]);
+    idle.report({ ...copy, to: 3 }, { end: { kind: 'open' }, results: told, failures: [failure] });
+    assert.deepEqual([idle.cancelled, slow.cancelled], [[copy.attemptId], []]);
+    slow.report(slowChunk, { results: allOf('first', 5) });
+    const run = engine.run(runId);
+    assert.deepEqual([run.state, run.failures], ['succeeded', []]);
+    assert.deepEqual(results().slice(0, 5), ['copy', 'first', 'first', 'first', 'first']);
+  });
+
+  it('has failed where it fails at the last node that has it', () => {
+    pass(LONG_MS);
+    const copy = idle.take();
+    const failures = [{ task: 0, code: 'TASK_THREW', message: 'never works', stack: '' }];
+    const results = pack([new Uint8Array(0), ...Array(4).fill(encodeValue('x'))]);
+    idle.report(copy, { results, failures });
+    assert.equal(engine.run(runId).state, 'running');
+    slow.report(slowChunk, { results, failures });
+    const { state, failures: told } = engine.run(runId);
+    assert.deepEqual([state, told.map(({ task, node }) => [task, node])], ['failed', [[0, 'slow']]]);
+  });
+
+  it('costs what its tasks cost where they were done first', () => {
+    const before = engine.run(runId).accounting.cpuMs;
+    pass(LONG_MS);
+    idle.report({ ...idle.take(), to: 4 }, { end: { kind: 'open' }, timing: { ...NO_TIMING, cpuMs: 400 } });
+    slow.report(slowChunk, { timing: { ...NO_TIMING, cpuMs: 1_000 } });
+    assert.equal(engine.run(runId).accounting.cpuMs - before, 400 + 1_000 / 5);
+  });
+});
+
+describe('news of a chunk that was told before', () => {
+  it('is thanked for, so that the node need not keep it, once what was told before is safe', async () => {
+    let safe = (): void => {};
+    const settled = new Promise<void>((resolve) => {
+      safe = resolve;
+    });
     pass(LONG_MS);
     const copy = idle.take();
     idle.report({ ...copy, to: 3 }, { end: { kind: 'open' } });
+    recorder.settled = () => settled;
     const thanked = mock.fn();
-    const said = { attemptId: copy.attemptId, runId, from: 0, to: 2, results: packOf(0, 2), failures: [] };
-    const timing = { wallUs: new Uint32Array(2), cpuUs: new Uint32Array(2), cpuMs: 0, laneMs: 1, waitMs: 0 };
-    const more = { serializeMs: 0, residentMs: 0, bytes: 0, host: 0, hostRssBytes: 0, stallMs: 0, throttledMs: 0 };
-    engine.roster.report(
-      'slow',
-      slow.incarnation,
-      { ...said, timing: { ...timing, ...more }, end: { kind: 'open' } },
-      thanked,
-    );
+    const said = {
+      attemptId: copy.attemptId,
+      runId,
+      from: 0,
+      to: 2,
+      results: packOf(0, 2),
+      failures: [],
+      timing: NO_TIMING,
+    };
+    engine.roster.report('slow', slow.incarnation, { ...said, end: { kind: 'open' } }, thanked);
+    await new Promise(setImmediate);
+    assert.equal(thanked.mock.callCount(), 0);
+    safe();
     await new Promise(setImmediate);
     assert.equal(thanked.mock.callCount(), 1);
     assert.equal(engine.counts(engine.run(runId)).succeeded, 8);
+  });
+});
+
+describe('a chunk that takes long over a takeover', () => {
+  it('is given to a second node once nodes are back, and not to one that is only awaited', async () => {
+    const dump = JSON.parse(JSON.stringify(dumpOf(engine.insides)));
+    const heir = engineForTests();
+    load(heir.insides, dump, dumpRuns(engine.insides, dump));
+    pass(LONG_MS);
+    await heir.begin(unrecorded);
+    const back = slow.cameBack(heir, { attempts: [slowChunk.attemptId], runs: [runId] });
+    const alsoBack = idle.cameBack(heir, { attempts: [], runs: [runId] });
+    assert.deepEqual([back.resumed, alsoBack.resumed], [true, true]);
+    pass(LONG_MS);
+    alsoBack.report(alsoBack.take());
+    assert.equal(heir.run(runId).state, 'succeeded');
   });
 });
 

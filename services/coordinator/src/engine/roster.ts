@@ -4,7 +4,7 @@
  */
 import { RegattaError } from '@regatta/kernel';
 import type { Observer } from '../observe/observer.ts';
-import { type Outcome, reportOf, withoutTold } from './bookkeeping.ts';
+import { type Outcome, reportOf, untilFailure, withoutTold } from './bookkeeping.ts';
 import type { Assignment, Introduction, NodePort, NodeRecord, Pulse } from './fleet.ts';
 import { limits } from './limits.ts';
 import type { Orders } from './orders.ts';
@@ -143,6 +143,7 @@ export class Roster {
 
   /** A chunk was taken back before its node got it. */
   unsent(nodeId: string, incarnation: number, { attemptId, from }: Assignment): void {
+    this.#insides.fleet.at(nodeId, incarnation)?.sentAt.delete(attemptId);
     this.#steps.letGo({ attemptId, from }, { nodeId, incarnation });
   }
 
@@ -152,12 +153,14 @@ export class Roster {
     // Whose attempt it is we know ourselves: a node that errs must not write into the books of another run.
     const runId = attempt?.run.id ?? said.runId;
     const ours = runId === said.runId ? said : { ...said, runId };
-    const outcome = attempt?.copied === true ? withoutTold(ours, attempt.reported) : ours;
-    if (outcome !== ours) this.#observer?.duplicate(runId);
+    const fresh = attempt !== undefined && attempt.copies > 0 ? withoutTold(ours, attempt.reported) : ours;
+    if (fresh !== ours) this.#observer?.duplicate(runId);
     // The other node that has it has told all of it.
-    if (outcome !== ours && outcome.from === outcome.to && outcome.end.kind === 'open') {
+    if (fresh !== ours && fresh.from === fresh.to && fresh.end.kind === 'open') {
       return void this.#steps.recorder.settled().then(onSafe, () => {});
     }
+    const outcome = attempt?.copy === undefined ? fresh : untilFailure(fresh);
+    if (outcome !== fresh) this.#insides.fleet.at(nodeId, incarnation)?.port.cancel(outcome.attemptId);
     if (outcome.end.kind !== 'open') this.#insides.fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
     this.#steps.post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
   }

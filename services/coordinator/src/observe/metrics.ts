@@ -21,7 +21,11 @@ export function createMetrics(registry: Registry) {
       ...WORK,
       'outcome',
     ]),
-    attempts: counter('regatta_attempts_total', 'Attempts at chunks that were handed out', WORK),
+    attempts: counter(
+      'regatta_attempts_total',
+      'Attempts at chunks that were handed out, second copies included',
+      WORK,
+    ),
     copies: counter(
       'regatta_speculative_copies_total',
       'Chunks that were given to a second node while the first was at work on them',

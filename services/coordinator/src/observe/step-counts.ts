@@ -118,6 +118,7 @@ export class StepCounts implements Observer {
         return;
       case 'copy':
         this.#workOf(effect.runId).copies.value++;
+        this.#workOf(effect.runId).attempts.value++;
         return;
       case 'cancel':
         if (effect.outrun === 'first') this.#workOf(effect.runId!).copiesWon.value++;

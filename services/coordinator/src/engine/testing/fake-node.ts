@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts';
 import type { Assignment, NodePort, RunOrder } from '../fleet.ts';
 import type { Leftovers } from '../revival.ts';
 
-const NO_TIMING = {
+export const NO_TIMING = {
   wallUs: new Uint32Array(0),
   cpuUs: new Uint32Array(0),
   cpuMs: 0,
