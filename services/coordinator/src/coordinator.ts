@@ -132,6 +132,9 @@ export class Coordinator {
       if (!waits) this.#options.observer?.tookUp('standing-by');
     }
     this.#said = line;
+    // Where another one is reached under the same name, it is no lease of this one's, and it is to be said who leads.
+    if (waits)
+      setTimeout(() => this.role === 'standing-by' && this.#standBy(this.leaderAddresses), 2 * limits.leaseMs).unref();
   }
 
   #doubt(why: string): void {
