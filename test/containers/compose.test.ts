@@ -218,7 +218,7 @@ describe('NATS of deploy/nats', { skip: whyNoDocker }, () => {
     );
   };
 
-  it('does not start without a password, or with one that can be guessed', async () => {
+  it('does not start without both secrets, or with one that can be guessed', async () => {
     assert.match(
       await refusal(),
       /^nats: there is no password in \/run\/secrets\/nats-password; run deploy\/make-secrets$/,
@@ -229,6 +229,14 @@ describe('NATS of deploy/nats', { skip: whyNoDocker }, () => {
       const said = await refusal('--volume', `${folder}/short:/run/secrets/nats-password:ro`);
       assert.match(said, /^nats: the password in .* has 7 characters and must have at least 16; run/);
       assert.doesNotMatch(said, /hunter2/);
+      writeFileSync(join(folder, 'long'), 'a-password-of-enough-length\n', { mode: 0o444 });
+      const withPassword = ['--volume', `${folder}/long:/run/secrets/nats-password:ro`];
+      assert.match(await refusal(...withPassword), /^nats: there is no token in \/run\/secrets\/join-token; run/);
+      // A hash, as a server would take it.
+      writeFileSync(join(folder, 'hash'), `$2a$11$${'hunter2'.repeat(8)}\n`, { mode: 0o444 });
+      const odd = await refusal(...withPassword, '--volume', `${folder}/hash:/run/secrets/join-token:ro`);
+      assert.match(odd, /^nats: the token in .* may have letters, digits and - _ \+ \/ = \. ~ : only; run/);
+      assert.doesNotMatch(odd, /hunter2/);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -49,7 +49,7 @@ describe('the compose files', () => {
     // Where nothing is built yet 1.29 goes to a registry for the image of one that comes first.
     it('start what has the image of another after that one, which has it built', () => {
       const sharing = COMBINATIONS.flatMap((files) => {
-        const services = [...servicesOf(config(files).stdout)];
+        const services = [...blocksOf('services', config(files).stdout)];
         const built = services.filter(([, text]) => /^ +build:/m.test(text));
         return services.flatMap(([name, text]) => {
           const builders = built.filter(([, its]) => imageIn(its) === imageIn(text)).map(([builder]) => builder);
@@ -68,6 +68,17 @@ describe('the compose files', () => {
       const { status, stderr } = config(['compose.agent.yaml'], '--quiet', { REGATTA_COORDINATOR: '' });
       assert.notEqual(status, 0);
       assert.match(stderr, /REGATTA_COORDINATOR.*is to be HOST:PORT of the coordinator/s);
+      for (const files of COMBINATIONS.filter((names) => names.some((name) => name.includes('hosts')))) {
+        const { status, stderr } = config(files, '--quiet', { REGATTA_HOST_ADDRESS: '' });
+        assert.notEqual(status, 0);
+        assert.match(stderr, /REGATTA_HOST_ADDRESS.*is to be the address of this host that other hosts dial/s);
+      }
+    });
+
+    it('ask of one more host an address and a token, and no more', () => {
+      const { status, stdout } = config(['compose.agent.yaml'], undefined, { REGATTA_HOST_ADDRESS: '' });
+      assert.equal(status, 0);
+      assert.deepEqual([...blocksOf('secrets', stdout).keys()], ['join-token']);
     });
   });
 });
@@ -84,9 +95,9 @@ describe('the configurations of Prometheus', () => {
 
 const imageIn = (service: string): string | undefined => /^ +image: (.*)$/m.exec(service)?.[1];
 
-/** By name, from what compose makes of its files: each as the lines below its name. */
-function servicesOf(text: string): Map<string, string> {
-  const [, below = ''] = text.split(/^services:\n/m);
+/** What is below a word at the margin, by name, from what compose makes of its files: each as the lines below its name. */
+function blocksOf(word: string, text: string): Map<string, string> {
+  const [, below = ''] = text.split(new RegExp(`^${word}:\\n`, 'm'));
   const [section = ''] = below.split(/^(?=\S)/m);
   const blocks = section.split(/^ {2}(?=\S)/m).filter((block) => block !== '');
   return new Map(blocks.map((block) => [block.slice(0, block.indexOf(':')), block]));
@@ -105,7 +116,7 @@ function config(files: readonly string[], option?: string, environment: Readonly
       HOME: tmpdir(),
       REGATTA_PUBLISH: '127.0.0.1',
       REGATTA_COORDINATOR: '127.0.0.1:7420',
-      REGATTA_NATS: 'nats://127.0.0.1:4222',
+      REGATTA_HOST_ADDRESS: '127.0.0.1',
       ...environment,
     },
   });

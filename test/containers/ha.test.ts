@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from '@regatta/broker/testing';
+import { OUTCOME_CONSUMER, OUTCOME_STREAM, WORK_STREAM, workSubject } from '@regatta/proto/queue-names';
+import { connect as connectToNats } from 'nats';
 import type { RunView } from '../../services/coordinator/src/cli/views.ts';
 import { eventually } from '../integration/cluster.ts';
 import { Direct, serialValues } from '../integration/direct.ts';
@@ -20,7 +22,7 @@ const NATS = ['nats', 'nats-2', 'nats-3'] as const;
 const AGENTS = 2;
 const ELSEWHERE = 'elsewhere';
 /** What compose.agent.yaml needs of the coordinator's host, and no more. */
-const SECRETS = ['join-token', 'metrics-token', 'nats-password'];
+const SECRET = 'join-token';
 
 let cluster: Project;
 let otherHost: Project;
@@ -28,6 +30,8 @@ let direct: Direct;
 /** HOST:PORT each, of a host that containers of others reach, too. */
 let coordinators: string[];
 let natsServers: string[];
+/** The same, of Prometheus. */
+let prometheus: string;
 const folder = mkdtempSync(join(tmpdir(), 'regatta-other-host-'));
 
 /** This host, as others see it: the engine's own bridge has an address of it, which nobody reaches from outside. */
@@ -36,14 +40,17 @@ const hostAddress = (): Promise<string> =>
 
 async function startCluster(host: string): Promise<void> {
   const ports: string[] = [];
-  while (ports.length < COORDINATORS.length + NATS.length) ports.push(String(await freePort()));
-  const [one, two, ...ofNats] = ports;
+  while (ports.length < COORDINATORS.length + NATS.length + 1) ports.push(String(await freePort()));
+  const [one, two, ofPrometheus, ...ofNats] = ports;
+  prometheus = `127.0.0.1:${ofPrometheus}`;
   coordinators = [`${host}:${one}`, `${host}:${two}`];
   natsServers = ofNats.map((port) => `${host}:${port}`);
   cluster = await Project.prepare({
     files: ['compose.yaml', 'compose.ha.yaml', 'compose.ha.hosts.yaml'],
     environment: {
       REGATTA_PUBLISH: host,
+      REGATTA_HOST_ADDRESS: host,
+      PROMETHEUS_PORT: ofPrometheus!,
       REGATTA_PORT: one!,
       REGATTA_PORT_2: two!,
       REGATTA_NATS_PORT: ofNats[0]!,
@@ -51,20 +58,21 @@ async function startCluster(host: string): Promise<void> {
       REGATTA_NATS_PORT_3: ofNats[2]!,
     },
   });
-  await cluster.compose('up', '--detach', '--no-build', '--scale', `node-agent=${AGENTS}`);
+  const up = ['up', '--detach', '--no-build', '--scale', `node-agent=${AGENTS}`];
+  await cluster.compose('--profile', 'prometheus', ...up);
 }
 
-async function startOtherHost(): Promise<void> {
+async function startOtherHost(host: string): Promise<void> {
   const secrets = join(folder, 'secrets');
   mkdirSync(secrets);
-  for (const name of SECRETS) cpSync(cluster.secretFile(name), join(secrets, name));
+  cpSync(cluster.secretFile(SECRET), join(secrets, SECRET));
   otherHost = await Project.prepare({
     files: ['compose.agent.yaml'],
     suffix: '-host',
     secrets,
     environment: {
       REGATTA_COORDINATOR: coordinators.join(','),
-      REGATTA_NATS: natsServers.map((address) => `nats://${address}`).join(','),
+      REGATTA_HOST_ADDRESS: host,
       REGATTA_NODE_ID: ELSEWHERE,
       REGATTA_AGENT_METRICS_PORT: String(await freePort()),
     },
@@ -83,6 +91,13 @@ function sums(): Map<number, bigint> {
   const { count, n } = CPU.inputs;
   const terms = Array.from({ length: count }, (_, task) => BigInt(n + task));
   return new Map(terms.map((n, task) => [task, ((n - 1n) * n * (2n * n - 1n)) / 6n]));
+}
+
+/** As Prometheus sees it. */
+interface Target {
+  readonly labels: { readonly node?: string };
+  readonly health: string;
+  readonly lastError: string;
 }
 
 interface Followed {
@@ -139,8 +154,9 @@ describe('the cluster of deploy/compose.ha.yaml, and a node of another host', { 
     async () => {
       await takeDownTheDead();
       await buildImages();
-      await startCluster(await hostAddress());
-      await startOtherHost();
+      const host = await hostAddress();
+      await startCluster(host);
+      await startOtherHost(host);
       direct = new Direct(coordinators, cluster.secret('join-token'));
     },
     { timeout: 2 * BUILD_MS_MAX },
@@ -161,6 +177,36 @@ describe('the cluster of deploy/compose.ha.yaml, and a node of another host', { 
     });
     const { state, queueComplaint } = (await direct.client.nodes()).find(({ id }) => id === ELSEWHERE)!;
     assert.deepEqual([state, queueComplaint], ['alive', '']);
+  });
+
+  it('has Prometheus scrape that node, which makes of its token the one that it asks for', async () => {
+    const health = async (): Promise<string> => {
+      const response = await fetch(`http://${prometheus}/api/v1/targets?state=active`);
+      const { data } = (await response.json()) as { readonly data: { readonly activeTargets: readonly Target[] } };
+      const target = data.activeTargets.find(({ labels }) => labels.node === ELSEWHERE);
+      return target === undefined ? 'unknown' : `${target.health} ${target.lastError}`;
+    };
+    await eventually(async () => (await health()) === 'up ', 60_000, 'the node to be scraped').catch(async (thrown) => {
+      throw new Error(`${thrown}: it is ${await health().catch(String)}`);
+    });
+  });
+
+  it('lets who has the token do at NATS what nodes do, and nothing else', async () => {
+    const nc = await connectToNats({ servers: natsServers, user: 'node', pass: cluster.secret(SECRET) });
+    try {
+      const refused = { code: 'PERMISSIONS_VIOLATION' };
+      for (const subject of [
+        '$JS.API.STREAM.LIST',
+        `$JS.API.STREAM.PURGE.${WORK_STREAM}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${OUTCOME_STREAM}.${OUTCOME_CONSUMER}`,
+        workSubject('run'),
+      ]) {
+        await assert.rejects(nc.request(subject), refused, subject);
+      }
+      assert.equal(nc.isClosed(), false);
+    } finally {
+      await nc.close();
+    }
   });
 
   it('tells who asks NATS of no address within it', async () => {

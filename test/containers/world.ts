@@ -91,7 +91,9 @@ export class World {
       alias: id,
       cpu,
       environment: {
-        ...this.#access(),
+        REGATTA_TOKEN_FILE: '/run/secrets/join-token',
+        REGATTA_NATS_USER: 'node',
+        REGATTA_NATS_PASSWORD_FILE: '/run/secrets/join-token',
         REGATTA_NODE_ID: id,
         REGATTA_COORDINATOR: 'coordinator:7420',
         REGATTA_NATS: 'nats://nats:4222',
@@ -213,7 +215,12 @@ export class World {
       network: this.#networkOf('backbone'),
       alias: 'coordinator',
       ports: { 7420: Number(this.address.split(':')[1]) },
-      environment: { ...this.#access(), REGATTA_NATS: 'nats://nats:4222' },
+      environment: {
+        REGATTA_TOKEN_FILE: '/run/secrets/join-token',
+        REGATTA_NATS_USER: 'regatta',
+        REGATTA_NATS_PASSWORD_FILE: '/run/secrets/nats-password',
+        REGATTA_NATS: 'nats://nats:4222',
+      },
       mounts: this.#secrets(),
       until: Wait.forLogMessage('this coordinator leads'),
     });
@@ -235,12 +242,6 @@ export class World {
     assert.ok(id !== undefined, `there is no network ${name}`);
     return id;
   }
-
-  readonly #access = (): Record<string, string> => ({
-    REGATTA_TOKEN_FILE: '/run/secrets/join-token',
-    REGATTA_NATS_USER: 'regatta',
-    REGATTA_NATS_PASSWORD_FILE: '/run/secrets/nats-password',
-  });
 
   readonly #secrets = (): Record<string, string> =>
     Object.fromEntries(

@@ -13,7 +13,7 @@ describe('what listens', () => {
     });
     assert.throws(() => checkListen({ ...far, what: 'metrics' }), {
       code: 'INSECURE_LISTEN',
-      message: /^--metrics 0\.0\.0\.0:7420 .* give --metrics-token-file FILE/,
+      message: /^--metrics 0\.0\.0\.0:7420 .* give --token-file FILE or --metrics-token-file FILE, listen/,
     });
   });
 

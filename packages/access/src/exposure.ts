@@ -9,8 +9,8 @@ import { isBeyondLoopback } from './loopback.ts';
 export type Door = keyof typeof DOORS;
 
 const DOORS = {
-  grpc: { listen: '--listen', token: '--token-file', risk: 'join, submit runs and read results' },
-  metrics: { listen: '--metrics', token: '--metrics-token-file', risk: 'read the metrics' },
+  grpc: { listen: '--listen', token: '--token-file FILE', risk: 'join, submit runs and read results' },
+  metrics: { listen: '--metrics', token: '--token-file FILE or --metrics-token-file FILE', risk: 'read the metrics' },
 } as const;
 
 /**
@@ -29,7 +29,7 @@ export function checkListen(listening: {
   const { listen, token, risk } = DOORS[what];
   const open = `${listen} ${address} is open to other hosts and asks for no token`;
   if (insecure) return `INSECURE: ${open}: whoever reaches it can ${risk}`;
-  const mend = `give ${token} FILE, listen on 127.0.0.1, or say --insecure`;
+  const mend = `give ${token}, listen on 127.0.0.1, or say --insecure`;
   throw new RegattaError('INSECURE_LISTEN', `${open}: ${mend}`);
 }
 

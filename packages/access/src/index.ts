@@ -1,6 +1,7 @@
 export { checkListen, checkNats, type Door } from './exposure.ts';
 export { accessLimitViews } from './limits.ts';
 export { isBeyondLoopback } from './loopback.ts';
+export { metricsTokenOf } from './metrics-token.ts';
 export { NowAndThen } from './now-and-then.ts';
 export { readSecret } from './secret.ts';
 export {

@@ -2,7 +2,7 @@
  * How a service is told where to tell its metrics, and to whom: options of its command line, resolved once. Apart from
  * what tells them, which is loaded only where somebody asks for metrics.
  */
-import { checkListen, readToken } from '@regatta/access';
+import { checkListen, isBeyondLoopback, metricsTokenOf, readToken } from '@regatta/access';
 
 export interface MetricsFlags {
   /** HOST:PORT, or nothing for none. */
@@ -26,22 +26,27 @@ export const metricsOptions = {
   },
   tokenFile: {
     flags: '--metrics-token-file <file>',
-    text: 'that holds a token that Prometheus must show',
+    text: 'that holds a token that Prometheus must show; default: beyond loopback one that follows from --token-file',
     env: 'REGATTA_METRICS_TOKEN_FILE',
   },
 } as const;
 
 /**
+ * @param joinToken of nodes and clients, from which a metrics token follows where no file gives one; what only this machine
+ *   reaches asks for none then
  * @param insecure whether it may be open to all
  * @returns undefined where nobody asked for metrics; `warning` where they are open to all
  * @throws RegattaError INSECURE_LISTEN, BAD_SECRET, BAD_TOKEN; a bad token also where nobody asked for metrics
  */
 export function resolveMetrics(
   { metrics: listen, metricsTokenFile: file }: MetricsFlags,
+  joinToken: string | undefined,
   insecure: boolean,
 ): { readonly door: MetricsDoor; readonly warning: string | undefined } | undefined {
-  const token = readToken({ file, option: '--metrics-token-file', variable: '' });
+  const given = readToken({ file, option: '--metrics-token-file', variable: '' });
   if (!listen) return undefined;
+  const derived = joinToken !== undefined && isBeyondLoopback(listen) ? metricsTokenOf(joinToken) : undefined;
+  const token = given ?? derived;
   const warning = checkListen({ address: listen, hasToken: token !== undefined, insecure, what: 'metrics' });
   return { door: { listen, token }, warning };
 }

@@ -27,6 +27,8 @@ export interface CoordinatorOptions {
   readonly engine: EngineOptions;
   /** Undefined to be alone, with no memory beyond this process. */
   readonly broker: Broker | undefined;
+  /** Where nodes are told that it is, if not where the broker has it. */
+  readonly natsAdvertised?: readonly string[] | undefined;
   /** Copies of all that is in NATS, on different servers of its cluster: 1, 3 or 5. */
   readonly replicas: number;
   /** Of steps, after which all of the engine is written to the journal. */
@@ -273,7 +275,7 @@ export class Coordinator {
         },
         snapshots,
       );
-      engine.attachQueue(queue, broker.servers);
+      engine.attachQueue(queue, this.#options.natsAdvertised ?? broker.servers);
       await engine.begin(recorder);
       begun = true;
       for (const news of early.splice(0)) engine.reportQueued(news);

@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly explainAfter: number;
   /** Undefined to go without. */
   readonly nats: BrokerOptions | undefined;
+  /** Where nodes reach it that are not told otherwise, if not where this coordinator does. */
+  readonly natsAdvertised?: readonly string[] | undefined;
   /** HOST:PORT where others reach it, if not where it listens. */
   readonly advertise?: string | undefined;
   /** Copies of all that is in NATS. */
@@ -39,6 +41,7 @@ export async function serve({
   spillDir,
   explainAfter,
   nats,
+  natsAdvertised,
   advertise,
   natsReplicas: replicas,
   snapshotBytes: bytesPerSnapshot,
@@ -61,6 +64,7 @@ export async function serve({
         spillDirectory: spillDir,
         noProgressMs: explainAfter,
         nats,
+        natsAdvertised,
         advertise,
         replicas,
         bytesPerSnapshot,

@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly noProgressMs: number;
   /** Undefined to go without. */
   readonly nats: BrokerOptions | undefined;
+  /** Where nodes reach it that are not told otherwise, if not where this coordinator does. */
+  readonly natsAdvertised?: readonly string[] | undefined;
   /** Where others reach it, if not where it listens. */
   readonly advertise?: string | undefined;
   /** Copies of all that is in NATS, on different servers of its cluster. */
@@ -63,8 +65,8 @@ export interface RunningServer {
 
 /** @throws RegattaError CANNOT_LISTEN in one line */
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
-  const { listen, spillDirectory, noProgressMs, nats, advertise, replicas, bytesPerSnapshot, version } = options;
-  const { token, insecure, refusals, metrics } = options;
+  const { listen, spillDirectory, noProgressMs, nats, natsAdvertised, advertise, replicas } = options;
+  const { bytesPerSnapshot, version, token, insecure, refusals, metrics } = options;
   const access = { wantsToken: token !== undefined, insecure, refused: refusals.counts.grpc };
   // What goes wrong is told by us, in one line.
   setLogVerbosity(logVerbosity.NONE);
@@ -89,7 +91,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     observe: observing?.observe,
   };
   const observer = observing?.observer;
-  const coordinator = new Coordinator({ engine, broker, replicas, bytesPerSnapshot, log, observer });
+  const coordinator = new Coordinator({ engine, broker, natsAdvertised, replicas, bytesPerSnapshot, log, observer });
   const connections = new Connections(log);
   const server = new Server({
     'grpc.max_receive_message_length': limits.messageBytesMax,

@@ -21,9 +21,10 @@ export const natsMonitorOption = (what: string): Option =>
 /** @returns, @throws as `resolveMetrics` */
 export function metricsOf(
   flags: MetricsFlags,
+  joinToken: string | undefined,
   insecure: boolean,
 ): { readonly options: MetricsOptions; readonly warning: string | undefined } | undefined {
-  const metrics = resolveMetrics(flags, insecure);
+  const metrics = resolveMetrics(flags, joinToken, insecure);
   // What parses to nothing Commander makes an empty text of.
   const natsMonitor = flags.natsMonitor || undefined;
   return metrics && { options: { ...metrics.door, natsMonitor }, warning: metrics.warning };

@@ -47,6 +47,7 @@ const environmentOf = ({ nats = '', token = '', insecure = false }: Secrets): No
   REGATTA_TOKEN_FILE: '',
   REGATTA_INSECURE: insecure ? '1' : '',
   REGATTA_ADVERTISE_METRICS: '',
+  REGATTA_ADVERTISE_NATS: '',
 });
 
 /** Lets a process outlive this one. Until then it ends with it, so that no half-started cluster is left behind. */

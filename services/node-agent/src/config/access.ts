@@ -15,7 +15,7 @@ export function accessOf(flags: Flags): Pick<Config, 'token' | 'nats' | 'metrics
   const nats = resolveNats(flags, true);
   const servers = nats?.servers ?? [];
   const warning = checkNats({ servers, hasCredentials: nats !== undefined && hasCredentials(nats), insecure });
-  const metrics = resolveMetrics(flags, insecure);
+  const metrics = resolveMetrics(flags, token.read(), insecure);
   return {
     token,
     nats,

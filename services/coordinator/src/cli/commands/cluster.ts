@@ -11,7 +11,7 @@ import { limits as journalLimits } from '../../journal/limits.ts';
 import { exitCode } from '../exit.ts';
 import { limits as cliLimits } from '../limits.ts';
 import { addMetricsOptions, type MetricsFlags, metricsOf } from '../metrics-options.ts';
-import { addNatsOptions } from '../nats-options.ts';
+import { addNatsOptions, advertisedNats, advertiseNatsOption } from '../nats-options.ts';
 import { clusterCommand, example, jsonOption, listenAddress, wholeNumber, writableFolder } from '../options.ts';
 import { print, printJson, remark } from '../output.ts';
 import { insecureText, natsText, statusObject, verboseObject, verboseText } from '../render/status.ts';
@@ -122,6 +122,7 @@ function addServe(program: Command, version: string): void {
     .addOption(listenOption().default(LISTEN_DEFAULT))
     .addOption(tokenFileOption('the token that nodes and clients must show'))
     .addOption(insecureOption('let other hosts in without a token, and use NATS on another one without credentials'))
+    .addOption(advertiseNatsOption())
     .addOption(
       new Option('--nats-replicas <n>', 'copies of the journal and the queues, on different servers of a NATS cluster')
         .env('REGATTA_NATS_REPLICAS')
@@ -165,7 +166,8 @@ function addServe(program: Command, version: string): void {
       const token = tokenIn(options.tokenFile);
       const site = resolveNats(options);
       const nats = site && { ...site, name: 'regatta coordinator' };
-      const metrics = metricsOf(options, isInsecure(options.insecure));
+      const natsAdvertised = advertisedNats(options.advertiseNats, site !== undefined);
+      const metrics = metricsOf(options, token, isInsecure(options.insecure));
       const insecure = [
         ...exposureOf(options, token !== undefined, site),
         ...(metrics?.warning ? [metrics.warning] : []),
@@ -175,6 +177,7 @@ function addServe(program: Command, version: string): void {
       await serve({
         ...options,
         nats,
+        natsAdvertised,
         token,
         insecure,
         metrics: metrics?.options,
@@ -212,6 +215,7 @@ interface ServeFlags extends NatsFlags, MetricsFlags {
   readonly spillDir: string;
   readonly explainAfter: number;
   readonly advertise?: string;
+  readonly advertiseNats?: string;
   readonly natsReplicas: string;
   readonly snapshotBytes: number;
   readonly logLevel: string;
