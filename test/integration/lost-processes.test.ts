@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, childrenOf, cpuTicksOf, eventually, isRunning, Sandbox } from './cluster.ts';
 import type { ResultJson, RunJson, ShownRun, StatusJson } from './wire.ts';
 
@@ -9,6 +10,8 @@ const CPU_MS = 20;
 const work = ['run', 'synthetic', '--set', `count=${COUNT}`, '--set', `cpuMs=${CPU_MS}`, '--json'];
 const everyTaskOnce = Array.from({ length: COUNT }, (_, task) => ({ task, value: task }));
 const ENDS_MS_MAX = 40_000;
+/** Without news the command says after three seconds why, and says it once. */
+const SAYS_SO_MS = 7_000;
 
 describe('a process is killed with -9 in mid-run', () => {
   it('an agent: the run ends with every result once, and the hosts of the agent die with it', async () => {
@@ -44,8 +47,13 @@ describe('a process is killed with -9 in mid-run', () => {
       5_000,
       'explain to say NO_NODES',
     );
+    await sleep(SAYS_SO_MS);
     await cluster.addAgent('node-9');
     const { runId } = await endsWell(run.ended);
+    const said = (await run.ended).stderr.match(/^synthetic: waiting: .*$/gm);
+    assert.deepEqual(said, [
+      'synthetic: waiting: no node is connected: start a node-agent that dials this coordinator',
+    ]);
     await everyResultOnce(cluster, runId);
   });
 

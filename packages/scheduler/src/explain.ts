@@ -74,6 +74,8 @@ function queueFullText(run: Run, draining: readonly Node[]): string {
   return `${waiting(run)} until the queue has room; ${held}${asideText(run, draining)}`;
 }
 
+const HANGS = '; if it hangs: --timeout ends such tasks, --speculate has another node do them as well';
+
 const waiting = ({ pending }: Run): string => `${counted(pending, 'task')} ${pending === 1 ? 'waits' : 'wait'}`;
 
 const servingNodes = (run: Run): Node[] =>
@@ -119,7 +121,7 @@ function inFlight(run: Run, now: number): Reason {
   const are = `${be} ${run.queue === undefined ? '' : 'in the queue or '}being worked on`;
   const copied = run.copies === 0 ? '' : `, ${run.copies} of them at two nodes at once`;
   const text = `${counted(run.inFlight, 'task')} in ${counted(run.held, 'chunk')} ${are}${copied}; the oldest, ${where}`;
-  return { code: 'IN_FLIGHT', text: text + drainingText(run) };
+  return { code: 'IN_FLIGHT', text: text + drainingText(run) + (since < limits.hangsMs ? '' : HANGS) };
 }
 
 /** Who has pulled what is not known here. */

@@ -43,6 +43,8 @@ export const limits = {
   lanesPerNodeMax: 65_536,
   /** Alarms of runs that have ended, kept until they are swept out. */
   alarmsStaleMax: 1_000,
+  /** Time with a node after which an explanation says what can be done about tasks that hang. */
+  hangsMs: 30_000,
   /** Nodes that an explanation names before it only counts them. */
   nodesExplainedMax: 5,
 } as const;

@@ -12,6 +12,7 @@ export const exitCode = {
 
 const UNREACHABLE_CODES = new Set([
   'UNREACHABLE',
+  'NATS_AWAY',
   'NO_CLUSTER',
   'START_FAILED',
   'CANNOT_LISTEN',

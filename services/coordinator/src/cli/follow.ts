@@ -24,11 +24,13 @@ async function follow(client: Client, runId: string, title: string, interrupted:
 /** Follows the run without ever touching it. */
 export async function watchToEnd(client: Client, runId: string, title: string): Promise<RunView> {
   const progress = startProgress(title);
+  const waiting = sayWhyItWaits(client, runId, (line) => progress.note(line));
   let last: RunView | undefined;
   try {
     for await (const run of client.watch(runId)) {
       last = run;
-      progress.update(run.succeeded + run.failed + run.cancelled, run.spec.tasks);
+      waiting.refresh();
+      progress.update(run.succeeded + run.failed, run.spec.tasks);
     }
   } catch (thrown) {
     if (last === undefined || !(thrown instanceof RegattaError && thrown.code === 'UNREACHABLE')) throw thrown;
@@ -37,9 +39,28 @@ export async function watchToEnd(client: Client, runId: string, title: string): 
       `the coordinator went away while ${runId} was ${last.state}: ${thrown.message}`,
     );
   } finally {
+    clearInterval(waiting);
     progress.finish();
   }
   return last !== undefined && hasEnded(last) ? last : client.run(runId);
+}
+
+/** What only somebody can mend; all else is work that takes its time. */
+const MENDABLE = new Set(['NO_NODES', 'NO_NODE_OFFERS_WORKLOAD', 'NODES_DRAINING', 'NODE_SILENT', 'NATS_AWAY']);
+
+/** Where nothing is heard of a run for a while, says why; each reason once. @returns a timer that news begins anew */
+function sayWhyItWaits(client: Client, runId: string, say: (line: string) => void): NodeJS.Timeout {
+  const said = new Set<string>();
+  const look = async (): Promise<void> => {
+    const { reasons } = await client.explain(runId);
+    for (const { code, text } of reasons) {
+      if (!MENDABLE.has(code) || said.has(code)) continue;
+      said.add(code);
+      say(`waiting: ${text}`);
+    }
+  };
+  // Whoever cannot be asked is missed by who watches the run.
+  return setInterval(() => void look().catch(() => {}), limits.waitingQuietMs);
 }
 
 /** Submits it as its workload wants: with inputs where tasks have them. @param onSent told how many inputs have gone */

@@ -21,6 +21,7 @@ const own = defineLimits({
   failuresShownMax: limit(5, 'tasks', 'failures that are printed after a run'),
   progressDrawMs: limit(80, 'ms', 'between two drawings of a bar'),
   progressLineMs: limit(2_000, 'ms', 'between two lines of progress where there is no terminal'),
+  waitingQuietMs: limit(3_000, 'ms', 'without news of a run before it is said what it waits for'),
   uploadQuietMs: limit(500, 'ms', 'for which inputs are sent before there is a word of it'),
   drainPollMs: limit(100, 'ms', 'between two looks at a node that drains'),
   // From the terminal, and passed on by whoever started this process.

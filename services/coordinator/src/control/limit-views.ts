@@ -40,6 +40,7 @@ const WORDS = {
   copyLookPart: ["of a run's age", 'between two looks for chunks to copy, where that is more'],
   lanesPerNodeMax: ['lanes', 'of a run on one node'],
   alarmsStaleMax: ['alarms', 'of runs that have ended, kept until they are swept out'],
+  hangsMs: ['ms', 'with a node after which an explanation says what can be done about tasks that hang'],
   nodesExplainedMax: ['nodes', 'that an explanation names before it only counts them'],
 } as const satisfies Record<keyof typeof schedulerLimits, readonly [unit: string, description: string]>;
 

@@ -68,7 +68,7 @@ export class Submissions {
       const why = complaint(transport);
       if (why === undefined) return;
       if (performance.now() < giveUpAt) continue;
-      throw new RegattaError('NATS_AWAY', `no such run can be taken just now: ${why}`);
+      throw new RegattaError('NATS_AWAY', `the run was not taken, and can be once this is mended: ${why}`);
     }
   }
 

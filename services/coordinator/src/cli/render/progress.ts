@@ -9,6 +9,8 @@ const BAR_WIDTH = 24;
 export interface Progress {
   /** @param done of `total` */
   update(done: number, total: number): void;
+  /** A line that stays. */
+  note(line: string): void;
   /** Ends the bar; nothing is left of it on a terminal, nor drawn by an update that comes late. */
   finish(): void;
 }
@@ -43,6 +45,10 @@ class Bar implements Progress {
     process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
   }
 
+  note(line: string): void {
+    process.stderr.write(`\r\x1b[2K${this.#title}: ${line}\n`);
+  }
+
   finish(): void {
     this.#quietUntil = Number.POSITIVE_INFINITY;
     process.stderr.write('\r\x1b[2K');
@@ -66,6 +72,10 @@ class PlainLines implements Progress {
     process.stderr.write(
       `${this.#title}: ${whole(done)} of ${counted(total, 'task')} (${share}%)${this.#pace.describe(done, total)}\n`,
     );
+  }
+
+  note(line: string): void {
+    process.stderr.write(`${this.#title}: ${line}\n`);
   }
 
   finish(): void {

@@ -92,7 +92,7 @@ describe('the failures of a run', () => {
     const failures = Array.from({ length: 6 }, (_, task) => failureView({ task }));
     const lines = failureText(runView({ failures, failed: 2_000 })).split('\n');
     assert.equal(lines.length, 6);
-    assert.equal(lines[5], '  and 1,995 more failures: regatta show run-1 --json');
+    assert.equal(lines[5], '  and 1,995 more failures: --json lists more');
     assert.match(failureText(runView({ failures, failed: 6 })), /and 1 more failure: /);
   });
 

@@ -92,7 +92,7 @@ function stateText({ state, reason, succeeded, failed, cancelled }: RunView): st
 export function failureText(run: RunView): string {
   const lines = run.failures.slice(0, limits.failuresShownMax).map(oneFailure);
   const more = run.failed - lines.length;
-  if (more > 0) lines.push(`  and ${counted(more, 'more failure')}: regatta show ${run.runId} --json`);
+  if (more > 0) lines.push(`  and ${counted(more, 'more failure')}: --json lists more`);
   return lines.join('\n');
 }
 
