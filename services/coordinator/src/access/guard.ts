@@ -88,7 +88,8 @@ function bound(call: Call): void {
 export const connectionBounds = (idleMsMax: number = limits.connectionIdleMsMax): ServerOptions => ({
   // A peer that is cut off without a word would be served for ever.
   'grpc.keepalive_time_ms': limits.keepaliveMs,
-  'grpc.keepalive_timeout_ms': limits.leaseMs,
+  // After a node's lease is over: that says what is so, and this only that the link is closed.
+  'grpc.keepalive_timeout_ms': 2 * limits.leaseMs,
   // So would one that does no more than answer. A node's link is a call.
   'grpc.max_connection_idle_ms': idleMsMax,
   'grpc.max_concurrent_streams': limits.callsPerConnectionMax,
