@@ -320,6 +320,36 @@ describe('the doctor at a cluster that wants a token', () => {
   });
 });
 
+describe('the doctor at a cluster that loses its nodes', () => {
+  it('names each, with when it was last heard, and those that want a name that is taken', async () => {
+    await using cluster = await Cluster.start({ agents: 2, cores: 1 });
+    const examine = (): Promise<Doctor> => cluster.json<Doctor>(['doctor']);
+    const isLost = (name: string) => async (): Promise<boolean> =>
+      (await cluster.json<{ id: string; state: string }[]>(['nodes'])).some(
+        ({ id, state }) => id === name && state === 'lost',
+      );
+    const kill = (name: string): unknown => cluster.agents.find(({ id }) => id === name)!.child.kill('SIGKILL');
+    kill('node-1');
+    await eventually(isLost('node-1'), 15_000, 'node-1 to be lost');
+    const { stream, end } = nodeByHand(cluster.address, { nodeId: 'node-2' });
+    assert.equal((await answerOn(stream))?.$case, 'refusal');
+    end();
+    const one = await examine();
+    const lost = told(one, 'nodes', 'node-1');
+    assert.match(`${lost.level}: ${lost.what}`, /^warning: lost; last heard \d+ s ago, from 127\.0\.0\.1:\d+ \(.+\)$/);
+    assert.match(lost.mend!, /^start it again/);
+    assert.ok(!one.checks.some(({ group, name }) => group === 'nodes' && name === 'nodes'), JSON.stringify(one.checks));
+    const [taken, ...more] = wrongs(one);
+    assert.deepEqual([taken?.name, more], ['node-2', []]);
+    assert.match(taken!.what, /^refused \d+ s ago, from 127\.0\.0\.1:\d+: a node named node-2 is connected/);
+    kill('node-2');
+    await eventually(isLost('node-2'), 15_000, 'node-2 to be lost');
+    const none = await examine();
+    assert.equal(told(none, 'nodes', 'nodes').what, 'none is connected now');
+    assert.equal(none.checks.filter(({ what }) => /^lost; last heard/.test(what)).length, 2);
+  });
+});
+
 describe('the doctor at a NATS of three servers', () => {
   it('finds the one that is down, and what is no longer copied to it', async () => {
     await using nats = await startNatsCluster(3);

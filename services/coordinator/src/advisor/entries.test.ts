@@ -29,6 +29,7 @@ const node = (id: string, machine: string, cores: number): NodeView => ({
   clockOffsetMs: null,
   clockRoundTripMs: 0,
   protocol: 1,
+  lastSeenMs: 0,
 });
 
 const base = (kind: 'cpu' | 'io') => ({ ...planRun('noop', { policy: 'awf', retries: 0 }).spec, kind });

@@ -127,6 +127,7 @@ export function nodeViewOf(wire: NodeStatus): NodeView {
     clockOffsetMs: wire.clockOffsetMs ?? null,
     clockRoundTripMs: wire.clockRoundTripMs,
     protocol: wire.protocol,
+    lastSeenMs: wire.lastSeenMs,
   };
 }
 

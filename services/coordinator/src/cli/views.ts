@@ -112,6 +112,8 @@ export interface NodeView {
   readonly clockRoundTripMs: number;
   /** Version of the link that it speaks with the coordinator; 0 where that is not known. */
   readonly protocol: number;
+  /** By the coordinator's clock, Unix time. */
+  readonly lastSeenMs: number;
 }
 
 /** A node that the coordinator refused, and that has not joined since. */

@@ -49,6 +49,8 @@ interface Fleet {
   /** A moment before. */
   readonly before: readonly NodeView[];
   readonly runs: readonly RunView[];
+  /** The coordinator's clock, Unix time: what it tells is dated by it. */
+  readonly nowMs: number;
 }
 
 const NOBODY_LEADS = failed('no coordinator that leads has answered');
@@ -88,16 +90,19 @@ async function examineCluster({ coordinators: given = [], token }: DoctorOptions
   const found = await Promise.all(others.map((address) => examineCoordinator(address, false, token)));
   const coordinators = [...named, ...found];
   const leader = coordinators.find(isLeading);
-  const fleet = leader && (await examineFleet(leader.address, token));
+  const fleet = leader && (await examineFleet(leader, token));
   const nodes = fleet?.nodes.kind === 'answered' ? fleet.nodes.value : [];
   const metrics = await examinePorts(coordinators, nodes);
-  return { coordinators, fleet: fleet ?? { status: NOBODY_LEADS, nodes: NOBODY_LEADS, before: [], runs: [] }, metrics };
+  return { coordinators, fleet: fleet ?? NO_FLEET, metrics };
 }
+
+const NO_FLEET: Fleet = { status: NOBODY_LEADS, nodes: NOBODY_LEADS, before: [], runs: [], nowMs: 0 };
 
 const isLeading = ({ itself }: CoordinatorFacts): boolean =>
   itself.kind === 'answered' && (itself.value.role === 'leading' || itself.value.role === 'uncertain');
 
-async function examineFleet(address: string, token: string | undefined): Promise<Fleet> {
+async function examineFleet(leader: CoordinatorFacts, token: string | undefined): Promise<Fleet> {
+  const { address } = leader;
   const client = new Client(address, { token, alone: true, say: () => {} });
   try {
     const [status, first, listed] = await Promise.all([
@@ -108,14 +113,18 @@ async function examineFleet(address: string, token: string | undefined): Promise
     const runs = listed.kind === 'answered' ? listed.value : [];
     const hasQuota = first.kind === 'answered' && first.value.some(({ quotaLimited }) => quotaLimited);
     // Only a quota holds a node back.
-    if (!hasQuota) return { status, nodes: first, before: [], runs };
+    if (!hasQuota) return { status, nodes: first, before: [], runs, nowMs: clockNow(leader) };
     await sleep(limits.throttleLookMs);
     const nodes = await probe(() => client.nodes());
-    return { status, nodes, before: first.value, runs };
+    return { status, nodes, before: first.value, runs, nowMs: clockNow(leader) };
   } finally {
     client.close();
   }
 }
+
+/** Ours may be another: by it, what was just now would be long ago. */
+const clockNow = ({ itself }: CoordinatorFacts): number =>
+  Date.now() + (itself.kind === 'answered' ? itself.value.nowMs - itself.value.heardAtMs : 0);
 
 /** Where the coordinator says that it is, with the credentials that were given, if any. */
 async function toldNats(
@@ -127,16 +136,16 @@ async function toldNats(
   return examineNats({ ...credentials, servers: status.natsServers }, credentials !== undefined, monitor);
 }
 
-function judgeFleet({ status, nodes, before, runs }: Fleet): Finding[] {
+function judgeFleet({ status, nodes, before, runs, nowMs }: Fleet): Finding[] {
   const found: Finding[] = [];
   const { wrong } = about('coordinator', 'status');
-  if (status.kind === 'answered') found.push(...judgeStatus(status.value, Date.now()));
+  if (status.kind === 'answered') found.push(...judgeStatus(status.value, nowMs));
   else if (status !== NOBODY_LEADS)
     found.push(wrong(`the one that leads does not tell it: ${status.why}`, 'see its log'));
   if (nodes.kind === 'failed') {
     if (nodes !== NOBODY_LEADS) found.push(wrong(`it does not tell of its nodes: ${nodes.why}`, 'see its log'));
   } else if (status.kind === 'answered') {
-    found.push(...judgeNodes({ nodes: nodes.value, before, runs, version: status.value.version }));
+    found.push(...judgeNodes({ nodes: nodes.value, before, runs, version: status.value.version, nowMs }));
   }
   return found;
 }

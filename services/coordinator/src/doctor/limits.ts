@@ -13,6 +13,9 @@ export const { limits, views: doctorLimitViews } = defineLimits({
   fullPartWarning: limit(0.8, 'of what it may hold', 'beyond which it warns of a stream, or of a disk of NATS'),
   fullPartWrong: limit(0.95, 'of what it may hold', 'beyond which that is wrong'),
   refusedShownMax: limit(5, 'nodes', 'that were refused and are named'),
+  // Several tries of a node that is refused again and again, with its longest pause between two.
+  refusedRecentMs: limit(30_000, 'ms', 'since a node was refused for which that is wrong; later it warns'),
+  lostShownMax: limit(10, 'nodes', 'that were lost and are named'),
   namesShownMax: limit(
     5,
     'names',

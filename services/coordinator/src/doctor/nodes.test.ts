@@ -8,7 +8,7 @@ import { judgeNodes } from './nodes.ts';
 const GIB = 2 ** 30;
 const WIDE = { node: 'n1', tasks: 1, chunks: 1, hosts: 8, shape: { processes: 8, threads: 1, concurrency: 1 } };
 const judge = (...nodes: Partial<NodeView>[]): Finding[] =>
-  judgeNodes({ nodes: nodes.map((over) => nodeView(over)), before: [], runs: [], version: '0.1.0' });
+  judgeNodes({ nodes: nodes.map((over) => nodeView(over)), before: [], runs: [], version: '0.1.0', nowMs: 60_000 });
 const named = (findings: readonly Finding[], name: string): Finding => {
   const [found, ...more] = findings.filter((one) => one.name === name);
   assert.ok(found !== undefined && more.length === 0, `${name} in ${JSON.stringify(findings)}`);
@@ -25,9 +25,19 @@ describe('nodes', () => {
     assert.equal(named(findings, 'a').what, 'alive, 0.1.0 on node24, link protocol 1');
   });
 
-  it('that there are none, or only lost ones, is warned of', () => {
-    for (const none of [judge(), judge({ state: 'lost' })])
-      assert.deepEqual([none.length, none[0]!.level], [1, 'warning']);
+  it('that there are none is warned of: none has joined, or those that had are lost', () => {
+    const says = (findings: Finding[]) => findings.map(({ name, level, what }) => `${name} ${level}: ${what}`);
+    assert.deepEqual(says(judge()), ['nodes warning: none has joined']);
+    assert.deepEqual(says(judge({ state: 'lost', lastSeenMs: 15_000 })), [
+      'nodes warning: none is connected now',
+      'n1 warning: lost; last heard 45 s ago, from 127.0.0.1:1 (h)',
+    ]);
+  });
+
+  it('that are lost are warned of beside those that are not', () => {
+    const findings = judge({ id: 'a' }, { id: 'b', state: 'lost' });
+    assert.deepEqual([named(findings, 'a').level, named(findings, 'b').level], ['ok', 'warning']);
+    assert.ok(!findings.some(({ name }) => name === 'b lanes' || name === 'nodes'));
   });
 
   it('of another minor version are warned of, of another patch not', () => {
@@ -69,7 +79,7 @@ describe('the memory of a node', () => {
 
 describe('the lanes of a node', () => {
   it('are judged with the runs that go on, and by what held it back since the look before', () => {
-    const facts = { nodes: [nodeView({ throttledMs: 5_000 })], runs: [], version: '0.1.0' };
+    const facts = { nodes: [nodeView({ throttledMs: 5_000 })], runs: [], version: '0.1.0', nowMs: 60_000 };
     const at = (throttledMs: number, pid = 1): Finding =>
       named(judgeNodes({ ...facts, before: [nodeView({ throttledMs, pid })] }), 'n1 lanes');
     assert.equal(at(5_000).level, 'ok');

@@ -1,10 +1,11 @@
-/** Each connected node, as the coordinator knows it: version, clock, lanes, memory, its way to NATS. */
+/** Each node, as the coordinator knows it: version, clock, lanes, memory, its way to NATS; or that it is lost. */
 import { counted } from '@regatta/kernel';
 import { bytes } from '../cli/render/format.ts';
 import type { NodeView, RunView } from '../cli/views.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 import { coresText, judgeLanes } from './lanes.ts';
+import { judgeLost } from './lost-nodes.ts';
 import { compareVersions } from './versions.ts';
 
 export interface FleetFacts {
@@ -15,13 +16,17 @@ export interface FleetFacts {
   readonly runs: readonly RunView[];
   /** Of the coordinator. */
   readonly version: string;
+  /** Its clock, Unix time. */
+  readonly nowMs: number;
 }
 
-export function judgeNodes({ nodes, before, runs, version }: FleetFacts): Finding[] {
+export function judgeNodes({ nodes, before, runs, version, nowMs }: FleetFacts): Finding[] {
   const connected = connectedOf(nodes);
+  const lost = judgeLost(nodes, nowMs);
   if (connected.length === 0) {
     const mend = 'start one on each host that shall work: regatta-node-agent --coordinator HOST:PORT';
-    return [about('nodes', 'nodes').warning('none has joined', mend)];
+    const none = lost.length === 0 ? 'none has joined' : 'none is connected now';
+    return [about('nodes', 'nodes').warning(none, mend), ...lost];
   }
   const throttled = (node: NodeView): number =>
     node.throttledMs -
@@ -33,7 +38,7 @@ export function judgeNodes({ nodes, before, runs, version }: FleetFacts): Findin
     judgeMemory(node),
     ...judgeQueue(node),
   ]);
-  return [...found, ...judgeSharing(connected)];
+  return [...found, ...judgeSharing(connected), ...lost];
 }
 
 export const connectedOf = (nodes: readonly NodeView[]): NodeView[] => nodes.filter(({ state }) => state !== 'lost');

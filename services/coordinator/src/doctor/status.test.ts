@@ -63,4 +63,22 @@ describe('what the coordinator says of itself', () => {
     const many = Array.from({ length: 20 }, (_, i) => refused(`n${i}`, 'BAD_FRAME'));
     assert.equal(notOk({ refusedNodes: many }).length, 5);
   });
+
+  it('only warns of a node that has stopped trying to get a name that is taken, and says when it was', () => {
+    const refused = (atMs: number, code = 'NAME_TAKEN', nowMs = 400_000): Finding => {
+      const node = { nodeId: 'twin', address: '10.0.0.7:1', code, message: 'a node named twin is connected' };
+      return judgeStatus({ ...status, refusedNodes: [{ ...node, atMs, times: 40 }] }, nowMs).at(-1)!;
+    };
+    for (const atMs of [370_000, 400_000, 401_000]) assert.equal(refused(atMs).level, 'wrong');
+    assert.equal(refused(370_000).mend, 'give one of the two another --id');
+    assert.equal(refused(369_999).level, 'warning');
+    const past = refused(100_000);
+    assert.equal(
+      `${past.level}: ${past.what}`,
+      'warning: refused 5 min ago, 40 times, and not since, from 10.0.0.7:1: a node named twin is connected',
+    );
+    assert.equal(past.mend, 'nothing where it was stopped; where it is to join, give one of the two another --id');
+    // Its node-agent has ended.
+    assert.equal(refused(100_000, 'PROTOCOL_VERSION').level, 'wrong');
+  });
 });

@@ -1,9 +1,11 @@
 /** What the coordinator that leads says of its journal, of whom it lets in, and of nodes that it does not. */
 import { counted } from '@regatta/kernel';
 import type { CoordinatorView, RefusedNodeView } from '../cli/views.ts';
+import { ago } from './ago.ts';
 import { about, type Finding } from './finding.ts';
 import { limits } from './limits.ts';
 
+/** @param nowMs the coordinator's clock, Unix time */
 export function judgeStatus(status: CoordinatorView, nowMs: number): Finding[] {
   const shown = status.refusedNodes.slice(0, limits.refusedShownMax);
   return [judgeJournal(status), judgeTokens(status), ...shown.map((node) => judgeRefused(node, nowMs))];
@@ -37,10 +39,15 @@ const MENDS: Readonly<Record<string, string>> = {
   NAME_TAKEN: 'give one of the two another --id',
 };
 
+/** At these a node-agent ends: that it has not tried since does not say that anything was mended. */
+const ENDS: ReadonlySet<string> = new Set(['PROTOCOL_VERSION']);
+
 function judgeRefused({ nodeId, address, code, message, atMs, times }: RefusedNodeView, nowMs: number): Finding {
-  const ago = Math.max(0, Math.round((nowMs - atMs) / 1000));
+  const { warning, wrong } = about('nodes', nodeId === '' ? address : nodeId);
   const often = times === 1 ? '' : `, ${times} times`;
-  const who = nodeId === '' ? address : nodeId;
-  const what = `refused ${ago} s ago${often}, from ${address}: ${message}`;
-  return about('nodes', who).wrong(what, MENDS[code] ?? "see that node's log, and the coordinator's");
+  const mend = MENDS[code] ?? "see that node's log, and the coordinator's";
+  const refused = `refused ${ago(atMs, nowMs)}${often}`;
+  const why = `from ${address}: ${message}`;
+  if (nowMs - atMs <= limits.refusedRecentMs || ENDS.has(code)) return wrong(`${refused}, ${why}`, mend);
+  return warning(`${refused}, and not since, ${why}`, `nothing where it was stopped; where it is to join, ${mend}`);
 }

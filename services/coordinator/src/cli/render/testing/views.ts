@@ -99,5 +99,6 @@ export const nodeView = (over: Partial<NodeView> = {}): NodeView => ({
   clockOffsetMs: 0,
   clockRoundTripMs: 2,
   protocol: 1,
+  lastSeenMs: 0,
   ...over,
 });
