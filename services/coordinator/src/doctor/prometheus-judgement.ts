@@ -78,7 +78,7 @@ function judgeTarget(job: string, { address, node, health, lastError }: Target):
 
 function mendOf(lastError: string): string {
   if (/\b40[13]\b/.test(lastError)) {
-    return "give Prometheus the token of --metrics-token-file: authorization.credentials_file in that job's configuration";
+    return "give Prometheus the metrics token: authorization.credentials_file in that job's configuration";
   }
   return 'let Prometheus reach that address, or correct it: --metrics, at node-agents also --advertise-metrics';
 }
