@@ -3,7 +3,8 @@
  * to tell of a task has done it, and the chunk ends with whoever is first to end it.
  *
  * A copy is no attempt of its own but a second place of the attempt: so what is in flight is counted once, and I1 to I3
- * hold as ever. One place may be lost, or let go, and the attempt goes on at the other.
+ * hold as ever. One place may be lost, or let go, and the attempt goes on at the other; with the last copy that it may have
+ * it ends, and what is left is tried anew as of any attempt: the first place may never get anywhere.
  */
 import { assert } from '@regatta/kernel';
 import { type Field, fitsOn } from './dispatch.ts';
@@ -16,26 +17,37 @@ import { type Share, type Taker, vacate } from './share.ts';
 /** Hands out what takes long and has an idle lane elsewhere; what is expected to take longest first. */
 export function copyStragglers({ nodes }: Field, run: Run, now: number, effects: Effect[]): void {
   if (!run.active || run.usualRate === 0) return;
-  const stragglers = [...run.attemptsHeld()].filter((attempt) => isStraggler(attempt, now));
+  const attempts = [...run.attemptsHeld()];
+  // One that takes long itself holds up no other.
+  let copies = attempts.filter(
+    (attempt) => attempt.copy !== undefined && now - attempt.copiedAt < dueMs(attempt),
+  ).length;
+  const stragglers = attempts.filter((attempt) => isStraggler(attempt, now));
   stragglers.sort((a, b) => restMs(b, now) - restMs(a, now));
   for (const attempt of stragglers) {
-    if (run.copies >= Math.max(1, Math.floor(limits.copiesPerLane * run.lanes))) return;
+    if (copies >= Math.max(1, Math.floor(limits.copiesPerLane * run.lanes))) return;
     const share = idlestFor(attempt);
     if (share === undefined) continue;
     assert(nodes.get(share.node.id) === share.node, 'copying to a node that is lost (I5)');
-    copyTo(attempt, share, effects);
+    copyTo(attempt, share, now, effects);
+    copies++;
   }
 }
 
 /** It takes much longer than it was to take, and a lane of usual speed would do the rest of it in less. */
 function isStraggler(attempt: Attempt, now: number): boolean {
   const { usualRate } = attempt.run;
-  const { from, to, reported, taker, state, alone, copy, copies } = attempt;
+  const { to, reported, state, alone, copy, copies } = attempt;
   if (state !== 'running' || alone || copy !== undefined || reported === to) return false;
   if (copies === limits.copiesPerAttemptMax) return false;
-  const expectedMs = (to - from) / (taker.rate || usualRate);
-  if (heldMs(attempt, now) < Math.max(limits.copyAfterMsMin, limits.copySlowness * expectedMs)) return false;
+  if (heldMs(attempt, now) < dueMs(attempt)) return false;
   return restMs(attempt, now) > (to - reported) / usualRate;
+}
+
+/** After so long with a node it takes long. */
+function dueMs({ run, from, to, taker }: Attempt): number {
+  const expectedMs = (to - from) / (taker.rate || run.usualRate);
+  return Math.max(limits.copyAfterMsMin, limits.copySlowness * expectedMs);
 }
 
 /** At the speed so far; where nothing is known of that, as long again as it has taken. */
@@ -59,11 +71,12 @@ function idlestFor({ run, taker }: Attempt): Share | undefined {
   return idlest;
 }
 
-function copyTo(attempt: Attempt, share: Share, effects: Effect[]): void {
+function copyTo(attempt: Attempt, share: Share, now: number, effects: Effect[]): void {
   const { id: attemptId, run, reported: from, to, attempt: nth } = attempt;
   const { node, shape, weight } = share;
   attempt.copy = share;
   attempt.copies++;
+  attempt.copiedAt = now;
   run.copies++;
   share.attempts++;
   node.load += weight;
@@ -91,6 +104,10 @@ export const placeOn = ({ copy, taker }: Attempt, nodeId: string): Taker => (cop
 export const otherPlace = ({ copy, taker }: Attempt, place: Taker): Share =>
   // Only chunks of nodes are copied, never those of queues.
   (place === copy ? taker : copy) as Share;
+
+/** What that node says of the attempt counts as if there were no other place: there will be no further copy. */
+export const isLastCopy = ({ copy, copies }: Attempt, nodeId: string): boolean =>
+  copy?.node.id === nodeId && copies === limits.copiesPerAttemptMax;
 
 /** One of two places has let go, or is gone: the attempt goes on at the other. */
 export function leave(attempt: Attempt, place: Taker): void {

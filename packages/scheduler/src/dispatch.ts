@@ -159,6 +159,7 @@ function handOut(field: Field, run: Run, taker: Taker, work: Work, now: number, 
     state: 'running',
     copy: undefined,
     copies: 0,
+    copiedAt: 0,
   };
   if (run.state === 'waiting') effects.push({ kind: 'runStarted', runId: run.id });
   run.move('dispatched');

@@ -31,15 +31,16 @@ interface AttemptDump {
   readonly state: AttemptState;
   /** Where it was. */
   readonly copies?: number;
+  readonly copiedAt?: number;
   /** This is its second place. */
   readonly isCopy?: true;
 }
 
 export function dumpHeld(holder: Holder): HolderDump {
-  const attempts = Array.from(holder.attempts.values(), ({ run, taker, copy, copies, ...own }) => ({
+  const attempts = Array.from(holder.attempts.values(), ({ run, taker, copy, copies, copiedAt, ...own }) => ({
     ...own,
     runId: run.id,
-    ...(copies > 0 && { copies }),
+    ...(copies > 0 && { copies, copiedAt }),
     ...(copy?.holder === holder && { isCopy: true as const }),
   }));
   return { load: holder.load, attempts };
@@ -56,9 +57,9 @@ export function loadHeld(
   known = new Map<number, Attempt>(),
 ): void {
   holder.load = dump.load;
-  for (const { runId, isCopy, copies = 0, ...own } of dump.attempts) {
+  for (const { runId, isCopy, copies = 0, copiedAt = 0, ...own } of dump.attempts) {
     const { run, taker } = hangsOn(runId);
-    const attempt = known.get(own.id) ?? { ...own, copies, run, taker, copy: undefined };
+    const attempt = known.get(own.id) ?? { ...own, copies, copiedAt, run, taker, copy: undefined };
     if (isCopy === true) attempt.copy = taker as Share;
     else attempt.taker = taker;
     if (copies > 0) known.set(own.id, attempt);

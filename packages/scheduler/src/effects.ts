@@ -95,8 +95,11 @@ export type Effect =
       readonly nodeId: string;
       readonly incarnation: number;
       readonly attemptId: number;
-      /** Set where another place has ended it before, and this one is fenced: which of the two this is. */
-      readonly outrun?: 'first' | 'copy';
+      /**
+       * Set where the attempt ends at another place, and this one is fenced: which of the two this is, or neither, where
+       * the other place has not done it but was the last that it could have.
+       */
+      readonly outrun?: 'first' | 'copy' | 'neither';
       readonly runId?: string;
     }
   /** Take all of these out of the run's queue and have them stopped where they are; answer each with a `stopped` report. */

@@ -120,7 +120,8 @@ function inFlight(run: Run, now: number): Reason {
   const be = run.inFlight === 1 ? 'is' : 'are';
   const are = `${be} ${run.queue === undefined ? '' : 'in the queue or '}being worked on`;
   const copied = run.copies === 0 ? '' : `, ${run.copies} of them at two nodes at once`;
-  const text = `${counted(run.inFlight, 'task')} in ${counted(run.held, 'chunk')} ${are}${copied}; the oldest, ${where}`;
+  const again = oldest.copies === 0 ? '' : `, given to a second node ${counted(oldest.copies, 'time')}`;
+  const text = `${counted(run.inFlight, 'task')} in ${counted(run.held, 'chunk')} ${are}${copied}; the oldest, ${where}${again}`;
   return { code: 'IN_FLIGHT', text: text + drainingText(run) + (since < limits.hangsMs ? '' : HANGS) };
 }
 

@@ -1,3 +1,4 @@
+export { isLastCopy } from './copies.ts';
 export type { Effect, EndState, IgnoreReason, RunCounts } from './effects.ts';
 export type { AttemptEnd, Event, Loss, NodeOffer, RunPlan, Shape } from './events.ts';
 export { explain, type Reason } from './explain.ts';

@@ -19,6 +19,8 @@ export interface Attempt extends Chunk {
   copy: Share | undefined;
   /** How often it was given a second place: then what one says the other may have said before. */
   copies: number;
+  /** When it was last; 0 for never. */
+  copiedAt: number;
 }
 
 export interface NodeDump {

@@ -10,7 +10,7 @@
 import { assert, type Range, unreachable } from '@regatta/kernel';
 import { Alarms } from './alarms.ts';
 import { backoffMs } from './backoff.ts';
-import { copyStragglers, leave, otherPlace, placeOn } from './copies.ts';
+import { copyStragglers, isLastCopy, leave, otherPlace, placeOn } from './copies.ts';
 import { close, dispatch, type Field, fill } from './dispatch.ts';
 import { dumpNumber, loadNumber } from './dump.ts';
 import type { Effect, IgnoreReason, RetryCause } from './effects.ts';
@@ -186,10 +186,13 @@ export class Scheduler implements Field {
     this.nodes.delete(nodeId);
     const loss: Loss = { code: 'NODE_LOST', message: `node ${nodeId} was lost: ${reason}` };
     const attempts = [...node.attempts.values()];
-    const only = attempts.filter((attempt) => attempt.copy === undefined);
-    for (const attempt of attempts) if (attempt.copy !== undefined) leave(attempt, placeOn(attempt, nodeId));
-    for (const attempt of only) close(attempt, 'lost');
-    for (const attempt of only) this.#retryRest(attempt, left === true ? 'let-go' : 'node-gone', loss, nodeId, now);
+    const over = attempts.filter((attempt) => attempt.copy === undefined || isLastCopy(attempt, nodeId));
+    for (const attempt of attempts) {
+      if (isLastCopy(attempt, nodeId)) this.#fence(attempt, attempt.taker as Share, 'neither');
+      else if (attempt.copy !== undefined) leave(attempt, placeOn(attempt, nodeId));
+    }
+    for (const attempt of over) close(attempt, 'lost');
+    for (const attempt of over) this.#retryRest(attempt, left === true ? 'let-go' : 'node-gone', loss, nodeId, now);
     for (const run of [...node.runs]) {
       dismiss(run, run.shares.get(nodeId)!);
       if (run.active) enroll(run, this.nodes.values());
@@ -284,8 +287,10 @@ export class Scheduler implements Field {
   #endAttempt(attempt: Attempt, end: Exclude<AttemptEnd, { kind: 'open' }>, nodeId: string, now: number): void {
     if (attempt.copy !== undefined) {
       const place = placeOn(attempt, nodeId);
-      if (attempt.reported < attempt.to) return leave(attempt, place);
-      this.#outrun(attempt, otherPlace(attempt, place));
+      const isDone = attempt.reported === attempt.to;
+      if (!isDone && !isLastCopy(attempt, nodeId)) return leave(attempt, place);
+      const other = otherPlace(attempt, place);
+      this.#fence(attempt, other, isDone ? (other === attempt.copy ? 'copy' : 'first') : 'neither');
     }
     close(attempt, end.kind);
     if (end.kind === 'lost') return this.#retryRest(attempt, 'work', end.loss, nodeId, now);
@@ -296,10 +301,9 @@ export class Scheduler implements Field {
     this.#retryRest(attempt, 'left-out', loss, nodeId, now);
   }
 
-  /** The attempt has ended at its other place; whatever this one still says of it is fenced. */
-  #outrun(attempt: Attempt, place: Share): void {
+  /** The attempt ends at its other place; whatever this one still says of it is fenced. */
+  #fence(attempt: Attempt, place: Share, outrun: 'first' | 'copy' | 'neither'): void {
     const { node } = place;
-    const outrun = place === attempt.copy ? 'copy' : 'first';
     leave(attempt, place);
     const { id: nodeId, offer } = node;
     const { incarnation } = offer;

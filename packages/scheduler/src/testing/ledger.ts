@@ -182,7 +182,8 @@ export class Ledger {
     this.#cancelled.add(key);
     if (outrun === undefined) return;
     assert.equal(open.places.length, 2, `attempt ${attemptId} is outrun by nobody`);
-    assert.equal(isAt(open.places[0]!, at) ? 'first' : 'copy', outrun);
+    if (outrun !== 'neither') assert.equal(isAt(open.places[0]!, at) ? 'first' : 'copy', outrun);
+    else assert.ok(isAt(open.places[0]!, at) && open.copies === limits.copiesPerAttemptMax, 'gives up too early');
     this.#leave(open, at);
   }
 
@@ -214,10 +215,16 @@ export class Ledger {
     if (end.kind === 'open') return;
     if (reported.places?.length !== 2) return this.#close(attemptId);
     assert.ok(reported.done < reported.to, `attempt ${attemptId} is over, and its other node does not know`);
-    this.#leave(reported, report);
+    this.#letGoOf(reported, report);
   }
 
-  /** The other node goes on. */
+  /** The other node goes on; but not where it was the last copy that is gone. */
+  #letGoOf(open: Open, at: Place): void {
+    const isLast = isAt(open.places![1]!, at) && open.copies === limits.copiesPerAttemptMax;
+    assert.ok(!isLast, `attempt ${open.attemptId} is left to who takes long over it, for ever`);
+    this.#leave(open, at);
+  }
+
   #leave(open: Open, at: Place): void {
     open.places = open.places!.filter((place) => !isAt(place, at));
     this.#cancelled.delete(`${open.attemptId} ${at.nodeId}`);
@@ -278,7 +285,7 @@ export class Ledger {
     for (const open of [...this.#open.values()]) {
       const place = open.places?.find((other) => other.nodeId === nodeId);
       if (place === undefined) continue;
-      if (open.places?.length === 2) this.#leave(open, place);
+      if (open.places?.length === 2) this.#letGoOf(open, place);
       else this.#close(open.attemptId);
     }
   }

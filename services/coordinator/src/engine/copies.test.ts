@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { limits } from '@regatta/scheduler';
 import { decodeValue, encodeValue, pack, unpack } from '@regatta/workloads';
 import { Engine } from './engine.ts';
 import type { Assignment } from './fleet.ts';
@@ -129,6 +130,23 @@ describe('a chunk that a second node was given', () => {
     slow.report(slowChunk, { results, failures });
     const { state, failures: told } = engine.run(runId);
     assert.deepEqual([state, told.map(({ task, node }) => [task, node])], ['failed', [[0, 'slow']]]);
+  });
+
+  it('has failed where it fails in each of the copies that it may have: the first node may never tell', () => {
+    const failures = [{ task: 1, code: 'TASK_THREW', message: 'never works', stack: '' }];
+    const told = pack([encodeValue('x'), new Uint8Array(0), ...Array(3).fill(encodeValue('x'))]);
+    pass(LONG_MS);
+    idle.report(idle.take(), { results: told, failures });
+    for (let nth = 2; nth <= limits.copiesPerAttemptMax; nth++) {
+      assert.equal(engine.run(runId).state, 'running');
+      pass(LONG_MS);
+      const copy = idle.take();
+      assert.equal(copy.from, 1);
+      idle.report(copy, { results: pack([new Uint8Array(0), ...Array(3).fill(encodeValue('x'))]), failures });
+    }
+    const { state, failures: known } = engine.run(runId);
+    assert.deepEqual([state, known.map(({ task, node }) => [task, node])], ['failed', [[1, 'idle']]]);
+    assert.deepEqual(slow.cancelled, [slowChunk.attemptId]);
   });
 
   it('costs what its tasks cost where they were done first', () => {

@@ -3,6 +3,7 @@
  * is kept of it besides.
  */
 import { RegattaError } from '@regatta/kernel';
+import { isLastCopy } from '@regatta/scheduler';
 import type { Observer } from '../observe/observer.ts';
 import { type Outcome, reportOf, untilFailure, withoutTold } from './bookkeeping.ts';
 import type { Assignment, Introduction, NodePort, NodeRecord, Pulse } from './fleet.ts';
@@ -159,7 +160,8 @@ export class Roster {
     if (fresh !== ours && fresh.from === fresh.to && fresh.end.kind === 'open') {
       return void this.#steps.recorder.settled().then(onSafe, () => {});
     }
-    const outcome = attempt?.copy === undefined ? fresh : untilFailure(fresh);
+    const hasOther = attempt?.copy !== undefined && !isLastCopy(attempt, nodeId);
+    const outcome = hasOther ? untilFailure(fresh) : fresh;
     if (outcome !== fresh) this.#insides.fleet.at(nodeId, incarnation)?.port.cancel(outcome.attemptId);
     if (outcome.end.kind !== 'open') this.#insides.fleet.at(nodeId, incarnation)?.port.ended(outcome.attemptId);
     this.#steps.post({ ...reportOf(outcome, nodeId), incarnation }, { outcome, nodeId, ...(onSafe && { onSafe }) });
