@@ -92,7 +92,7 @@ describe('a chunk that takes long, once all of its run is handed out', () => {
     cluster.join('b', { cores: 20 });
     cluster.submit('r1', { tasks: 40, chunk: 1, speculate: true });
     for (const order of cluster.held('a')) cluster.complete(order);
-    assert.equal(copiesIn(cluster.pass(LONG_MS)).length, 4);
+    assert.equal(copiesIn(cluster.pass(limits.copyAfterMsMin + limits.copyLookMs)).length, 4);
   });
 
   it('does not keep the scheduler awake for longer and longer runs: looks become rarer', () => {
