@@ -22,9 +22,9 @@ export const longForm = (runs: number, seed: number, say: Say): Options => ({
 /** Some forty seconds. Pauses are shorter than a node's lease, and some are longer than a leader's. */
 export const shortForm = (seed: number, say: Say): Options => ({
   seed,
-  runs: 6,
+  runs: 8,
   users: USERS,
-  pace: { gapMs: [300, 2_500], briefMs: [200, 1_500], longMs: [3_500, 4_500], downMs: [0, 1_000] },
+  pace: { gapMs: [200, 1_500], briefMs: [200, 1_500], longMs: [3_500, 4_500], downMs: [0, 1_000] },
   strikeMsMax: 15_000,
   settleMsMax: SETTLE_MS_MAX,
   replay: `REGATTA_SEED=${seed} npm test test/chaos/chaos.test.ts`,
