@@ -4,19 +4,24 @@ import { limits } from '../limits.ts';
 
 const HOST_MEMORY_LEAST_MIB = limits.hostMemorySettableBytesMin / 2 ** 20;
 
+const WANTED = 'Give HOST:PORT, with a port from 1 to 65535';
+
 export function hostsAndPorts(text: string): string[] {
-  return text.split(',').map((one) => {
-    const port = Number(/^.+:(\d{1,5})$/.exec(one.trim())?.[1]);
-    if (port >= 1 && port <= 65_535) return one.trim();
-    throw new InvalidArgumentError('Give HOST:PORT, with a port from 1 to 65535; more of them with commas.');
-  });
+  return text.split(',').map((one) => oneAddress(one.trim(), `${WANTED}; more of them with commas.`));
 }
 
 /** Empty for none. */
-export const hostAndPort = (text: string): string | undefined => (text === '' ? text : hostsAndPorts(text)[0]);
+export const hostAndPort = (text: string): string => (text === '' ? text : oneAddress(text, `${WANTED}.`));
 
 /** The same, or port 0. */
-export const listenAddress = (text: string): string | undefined => (/^.+:0$/.test(text) ? text : hostAndPort(text));
+export const listenAddress = (text: string): string =>
+  text === '' || /^[^,]+:0$/.test(text) ? text : oneAddress(text, `${WANTED}, or 0 for any free one.`);
+
+function oneAddress(text: string, wanted: string): string {
+  const port = Number(/^[^,]+:(\d{1,5})$/.exec(text)?.[1]);
+  if (port >= 1 && port <= 65_535) return text;
+  throw new InvalidArgumentError(wanted);
+}
 
 /** Nothing for one that is made up. */
 export function nodeId(text: string): string | undefined {
