@@ -83,8 +83,9 @@ describe('a host that starts meanwhile', () => {
     bench.open('wide', 'synthetic', large, { shape: { processes: 1, threads: 3, concurrency: 1 } });
     bench.assign('wide', 2, 0, TASKS);
     await sleep(1_000);
-    // Each thread hears it when it can hear at all: it may have begun a task by then.
-    assert.ok((await settled(2)) <= 1);
+    // Each thread hears it when it can hear at all: it may have begun a task by then, or a few on a loaded machine.
+    const begun = await settled(2);
+    assert.ok(begun <= TASKS / 20, `${begun} tasks`);
     bench.executor.hold(false, 'test');
     await bench.ended(2);
   });
